@@ -1,0 +1,209 @@
+//! The fields of a record that judgements need, borrowed from its text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::ids::{AccountId, EventId, Region, RequestId, Source};
+use crate::observation::{Kind, Observation};
+use crate::time::Timestamp;
+
+/// The top level of a record (CloudTrail User Guide, "CloudTrail record contents"). A key that comes twice
+/// counts as it came last, as in other JSON readers; unknown keys are normal.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    pub(super) event_source: Option<&'a RawValue>,
+    pub(super) event_name: Option<&'a RawValue>,
+    pub(super) event_time: Option<&'a RawValue>,
+    pub(super) event_id: Option<&'a RawValue>,
+    pub(super) shared_event_id: Option<&'a RawValue>,
+    pub(super) request_id: Option<&'a RawValue>,
+    pub(super) aws_region: Option<&'a RawValue>,
+    pub(super) recipient_account_id: Option<&'a RawValue>,
+    pub(super) error_code: Option<&'a RawValue>,
+    pub(super) event_category: Option<&'a RawValue>,
+    pub(super) user_identity: Option<&'a RawValue>,
+    pub(super) request_parameters: Option<&'a RawValue>,
+    pub(super) response_elements: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Key {
+    #[serde(rename = "eventSource")]
+    EventSource,
+    #[serde(rename = "eventName")]
+    EventName,
+    #[serde(rename = "eventTime")]
+    EventTime,
+    #[serde(rename = "eventID")]
+    EventId,
+    #[serde(rename = "sharedEventID")]
+    SharedEventId,
+    #[serde(rename = "requestID")]
+    RequestId,
+    #[serde(rename = "awsRegion")]
+    AwsRegion,
+    #[serde(rename = "recipientAccountId")]
+    RecipientAccountId,
+    #[serde(rename = "errorCode")]
+    ErrorCode,
+    #[serde(rename = "eventCategory")]
+    EventCategory,
+    #[serde(rename = "userIdentity")]
+    UserIdentity,
+    #[serde(rename = "requestParameters")]
+    RequestParameters,
+    #[serde(rename = "responseElements")]
+    ResponseElements,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Record;
+
+        impl<'de> Visitor<'de> for Record {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a CloudTrail record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(key) = map.next_key()? {
+                    let field = match key {
+                        Key::EventSource => &mut fields.event_source,
+                        Key::EventName => &mut fields.event_name,
+                        Key::EventTime => &mut fields.event_time,
+                        Key::EventId => &mut fields.event_id,
+                        Key::SharedEventId => &mut fields.shared_event_id,
+                        Key::RequestId => &mut fields.request_id,
+                        Key::AwsRegion => &mut fields.aws_region,
+                        Key::RecipientAccountId => &mut fields.recipient_account_id,
+                        Key::ErrorCode => &mut fields.error_code,
+                        Key::EventCategory => &mut fields.event_category,
+                        Key::UserIdentity => &mut fields.user_identity,
+                        Key::RequestParameters => &mut fields.request_parameters,
+                        Key::ResponseElements => &mut fields.response_elements,
+                        Key::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *field = Some(map.next_value()?);
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(Record)
+    }
+}
+
+/// A JSON string, borrowed unless it has escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// The string that `raw` is, if it is a string and not empty.
+pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let Text(text) = serde_json::from_str(raw?.get()).ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// What `raw` holds, read as `T`; nothing where it is absent, null or of another shape.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str::<Option<T>>(raw?.get()).ok()?
+}
+
+impl<'a> Fields<'a> {
+    /// The error code of a failed call. One that is no string is a failure all the same.
+    pub(super) fn failure(&self) -> Option<Cow<'a, str>> {
+        match self.error_code?.get() {
+            "null" | "\"\"" => None,
+            other => Some(text(self.error_code).unwrap_or(Cow::Borrowed(other))),
+        }
+    }
+
+    /// The request's parameters, or nothing where they are absent, null or omitted for their size
+    /// (CloudTrail User Guide, `requestParameters`: a field with `"omitted": true`).
+    pub(super) fn parameters(&self) -> Option<&'a RawValue> {
+        present(self.request_parameters)
+    }
+
+    /// The answer's elements, or nothing where they are absent, null or omitted for their size.
+    pub(super) fn answer(&self) -> Option<&'a RawValue> {
+        present(self.response_elements)
+    }
+
+    /// The account that the record was delivered to.
+    pub(super) fn recipient(&self) -> Option<AccountId> {
+        AccountId::new(&text(self.recipient_account_id)?).ok()
+    }
+
+    /// The observation of `kind` that this record is, for an instance of `account`, or what the record lacks for it.
+    pub(super) fn observe(&self, account: Option<AccountId>, kind: Kind) -> Result<Observation, &'static str> {
+        let time = text(self.event_time).and_then(|t| Timestamp::parse(&t)).ok_or("no eventTime")?;
+        let event_id = text(self.event_id).and_then(|t| EventId::new(&t).ok()).ok_or("no eventID")?;
+        let region = text(self.aws_region).and_then(|t| Region::new(&t).ok()).ok_or("no awsRegion")?;
+        let account = account.ok_or("no recipientAccountId")?;
+        let shared = text(self.shared_event_id).and_then(|t| EventId::new(&t).ok());
+        Ok(Observation {
+            identity: shared.unwrap_or_else(|| event_id.clone()),
+            own_copy: self.recipient() == Some(account),
+            event_id,
+            time,
+            source: Source { account, region },
+            request_id: text(self.request_id).and_then(|t| RequestId::new(&t).ok()),
+            kind,
+        })
+    }
+}
+
+fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
+    #[derive(Deserialize)]
+    struct Omission {
+        #[serde(default)]
+        omitted: bool,
+    }
+
+    let raw = raw.filter(|raw| raw.get() != "null")?;
+    let omitted = read::<Omission>(Some(raw)).is_some_and(|o| o.omitted);
+    (!omitted).then_some(raw)
+}
+
+/// Whose record one is, and of what category: enough to place a log file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identification {
+    /// The account and region, where the record names both.
+    pub source: Option<Source>,
+    /// Whether it is an Insights event, which reports on other events and is none itself.
+    pub insight: bool,
+    /// Whether it looks like a CloudTrail record at all.
+    pub record: bool,
+}
+
+impl Identification {
+    /// Reads it off a record.
+    #[must_use]
+    pub fn of(record: &[u8]) -> Option<Self> {
+        let fields: Fields<'_> = serde_json::from_slice(record).ok()?;
+        let region = text(fields.aws_region).and_then(|t| Region::new(&t).ok());
+        let source = fields.recipient().zip(region).map(|(account, region)| Source { account, region });
+        let category = text(fields.event_category);
+        Some(Self {
+            source,
+            insight: category.as_deref() == Some("Insight"),
+            record: [fields.event_source, fields.event_name, fields.event_time, fields.event_id, fields.user_identity]
+                .iter()
+                .any(Option::is_some)
+                || category.is_some(),
+        })
+    }
+}

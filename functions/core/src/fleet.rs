@@ -1,0 +1,101 @@
+//! The fleet at one moment: which groups there are, which instances they hold, and in which state.
+
+mod describe;
+
+use crate::ids::{AccountId, AutoScalingGroupArn, AutoScalingGroupName, InstanceId, Region, Source};
+use crate::lifecycle::LifecycleState;
+use crate::time::Timestamp;
+
+pub(crate) use describe::describe as describe_json;
+pub use describe::{Activity, FleetError, WarmPoolMember, parse_activities, parse_groups, parse_warm_pool};
+
+/// What Auto Scaling said of an account's groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// When it said so. Without it the fleet decides membership and state only (rule 11).
+    pub taken: Option<Timestamp>,
+    /// The groups, in the order in which they were described.
+    pub groups: Vec<Group>,
+    /// Their instances, those of warm pools among them.
+    pub members: Vec<Member>,
+}
+
+/// An Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: AutoScalingGroupName,
+    /// Its ARN, where it was given.
+    pub arn: Option<AutoScalingGroupArn>,
+    /// Account and region, read off the ARN.
+    pub source: Option<Source>,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+    /// Whether it keeps a warm pool.
+    pub has_warm_pool: bool,
+}
+
+/// An instance of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The place of its group in [`Fleet::groups`], where it is known.
+    pub group: Option<usize>,
+    /// Its state.
+    pub state: LifecycleState,
+    /// The region of its availability zone, for a member whose group's ARN is not known.
+    pub region: Option<Region>,
+}
+
+impl Fleet {
+    /// The group of `member`.
+    #[must_use]
+    pub fn group_of(&self, member: &Member) -> Option<&Group> {
+        self.groups.get(member.group?)
+    }
+
+    /// Adds what another description holds: of another account, region or page.
+    pub fn extend(&mut self, other: Self) {
+        let offset = self.groups.len();
+        self.groups.extend(other.groups);
+        self.members.extend(other.members.into_iter().map(|m| Member { group: m.group.map(|g| g + offset), ..m }));
+        self.taken = self.taken.or(other.taken);
+    }
+
+    /// Adds the instances of a warm pool. Its description does not name the group, so the group is the one given,
+    /// else the one that `launched_into` knows the instance of, else the only group that keeps a warm pool.
+    pub fn add_warm_pool(
+        &mut self,
+        pool: Vec<WarmPoolMember>,
+        given: Option<&AutoScalingGroupName>,
+        launched_into: impl Fn(InstanceId) -> Option<AutoScalingGroupName>,
+    ) {
+        let by_name = |name: &AutoScalingGroupName| self.groups.iter().position(|g| g.name == *name);
+        let mut keeping = self.groups.iter().enumerate().filter(|(_, g)| g.has_warm_pool).map(|(place, _)| place);
+        let only = keeping.next().filter(|_| keeping.next().is_none());
+        let members: Vec<Member> = pool
+            .into_iter()
+            .filter(|pooled| !self.members.iter().any(|m| m.instance == pooled.instance))
+            .map(|pooled| {
+                let group = given
+                    .and_then(by_name)
+                    .or_else(|| launched_into(pooled.instance).as_ref().and_then(by_name))
+                    .or(only);
+                Member { instance: pooled.instance, group, state: pooled.state, region: pooled.region }
+            })
+            .collect();
+        self.members.extend(members);
+    }
+}
+
+/// Account and region of an ARN: `arn:<partition>:<service>:<region>:<account>:…`.
+pub(crate) fn source_of_arn(arn: &str) -> Option<Source> {
+    let mut parts = arn.split(':').skip(3);
+    let region = Region::new(parts.next()?).ok()?;
+    let account = AccountId::new(parts.next()?).ok()?;
+    Some(Source { account, region })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,559 @@
+//! The documents of a text and their records: `{"Records": […]}`, `{"Events": […]}`, lists, JSON Lines, one record.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+use crate::decode::{Decoded, Identification, decode};
+use crate::ids::{AccountId, Region, Source};
+use crate::time::{DayClock, Timestamp};
+
+use super::filter::{Filter, Sifted, skip_blank, string_end, values};
+use super::structure::{InstructionSet, Key, Structure};
+use super::{Asked, FileReading, LogFile, note_time};
+
+/// How many documents may pass before one of them must look like a record.
+const PATIENCE: u64 = 100;
+const RECIPIENT: Key = Key::new(b"recipientAccountId\"");
+const REGION: Key = Key::new(b"awsRegion\"");
+const CATEGORY: Key = Key::new(b"eventCategory\"");
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What the elements of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Elements {
+    /// Records as delivered.
+    Records,
+    /// `lookup-events` entries, records, or either in an envelope: told one by one.
+    Any,
+}
+
+/// Where the scanner stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between documents.
+    Top,
+    /// Inside the object of a document, before a key, a comma or its end.
+    Header { after_list: bool },
+    /// Inside a list, before an element.
+    Element { of: Elements, nested: bool, first: bool },
+    /// Inside a list, after an element.
+    Separator { of: Elements, nested: bool },
+}
+
+/// What a step needs or found.
+enum Step {
+    Next(State, usize),
+    /// The text does not hold enough yet.
+    More,
+    Broken(String),
+}
+
+/// Finds records in a text that comes in one piece or in several.
+pub(super) struct Scanner<'a> {
+    filter: &'a Filter,
+    asked: Asked,
+    max_record: usize,
+    set: InstructionSet,
+    state: State,
+    /// The structure of the record at hand.
+    structure: &'a mut Structure,
+    clock: DayClock,
+    reading: FileReading,
+    documents: u64,
+    lines: bool,
+    recognised: bool,
+    /// Whether the first record has told whose they are.
+    placed: bool,
+    /// Where the last record of a delivered file lies in the text at hand.
+    last_record: Option<(usize, usize)>,
+    /// The last record, once its text is out of hand.
+    last_text: Vec<u8>,
+    skipped: Option<&'static str>,
+    strange: Option<String>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(filter: &'a Filter, structure: &'a mut Structure, asked: Asked, max_record: usize) -> Self {
+        Self {
+            filter,
+            asked,
+            max_record,
+            set: InstructionSet::detect(),
+            state: State::Top,
+            structure,
+            clock: DayClock::default(),
+            reading: FileReading::default(),
+            documents: 0,
+            lines: false,
+            recognised: false,
+            placed: false,
+            last_record: None,
+            last_text: Vec::new(),
+            skipped: None,
+            strange: None,
+        }
+    }
+
+    /// Reads a text that is all there.
+    pub(super) fn whole(&mut self, text: &[u8]) -> Result<(), String> {
+        self.feed(text, true).map(|_| ())
+    }
+
+    /// Reads as much of `text` as can be read and says how much that was; the rest is to come again with more.
+    pub(super) fn feed(&mut self, text: &[u8], last: bool) -> Result<usize, String> {
+        let mut at = 0;
+        while self.skipped.is_none() {
+            let step = match self.state {
+                State::Top => self.top(text, at, last),
+                State::Header { after_list } => self.header(text, at, after_list),
+                State::Element { of, nested, first } => self.element(text, at, of, nested, first),
+                State::Separator { of, nested } => self.separator(text, at, of, nested),
+            };
+            match step {
+                Step::Next(state, offset) => (self.state, at) = (state, offset),
+                Step::Broken(reason) => return Err(reason),
+                Step::More if !last => {
+                    if text.len() - at > self.max_record {
+                        return Err(self.too_large());
+                    }
+                    self.keep_last(text);
+                    return Ok(at);
+                }
+                Step::More if self.state == State::Top && blank(text, at) => {
+                    self.keep_last(text);
+                    return Ok(text.len());
+                }
+                Step::More => return Err("breaks off".to_owned()),
+            }
+        }
+        Ok(text.len())
+    }
+
+    /// What the file turned out to be, once all of its text was read.
+    pub(super) fn finish(mut self) -> LogFile {
+        if let Some(kind) = self.skipped {
+            return LogFile::Skipped(kind);
+        }
+        if self.documents > 0 && !self.recognised {
+            let found = self.strange.unwrap_or_else(|| "JSON without records".to_owned());
+            return LogFile::Unreadable(format!("not a CloudTrail log file: {found}"));
+        }
+        self.verify_source();
+        LogFile::Read(self.reading)
+    }
+
+    fn top(&mut self, text: &[u8], at: usize, last: bool) -> Step {
+        let mut start = skip_blank(text, at);
+        let rest = text.get(start..).unwrap_or_default();
+        if rest.starts_with(BYTE_ORDER_MARK) {
+            start = skip_blank(text, start + BYTE_ORDER_MARK.len());
+        } else if !last && BYTE_ORDER_MARK.starts_with(rest) {
+            return Step::More;
+        }
+        match text.get(start) {
+            None => Step::More,
+            Some(b'{') if self.documents == 0 => {
+                self.documents += 1;
+                match self.first_document(text, start, last) {
+                    Step::More => {
+                        self.documents = 0;
+                        Step::More
+                    }
+                    step => step,
+                }
+            }
+            Some(b'{') => self.document(text, start, last),
+            Some(b'[') => {
+                self.documents += 1;
+                Step::Next(State::Element { of: Elements::Any, nested: false, first: true }, start + 1)
+            }
+            Some(_) if self.lines => self.bad_line(text, start, last, "not a JSON object"),
+            Some(_) => Step::Broken("not JSON".to_owned()),
+        }
+    }
+
+    /// The first document decides what the file is: its keys are walked until a list of records is found.
+    fn first_document(&mut self, text: &[u8], start: usize, last: bool) -> Step {
+        let mut at = start + 1;
+        let mut after_list = false;
+        loop {
+            match next_key(text, at, after_list) {
+                Member::More => return Step::More,
+                Member::Broken => return Step::Broken("not JSON".to_owned()),
+                Member::End(end) => {
+                    let line_end =
+                        text.get(end..).and_then(|rest| rest.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r')));
+                    let single = !text.get(start..end).is_some_and(|document| document.contains(&b'\n'));
+                    if single && line_end.is_none() && !last {
+                        return Step::More;
+                    }
+                    self.lines = single && line_end == Some(&b'\n');
+                    return self.delimited(text, start, end, Elements::Any, State::Top);
+                }
+                Member::Value(key, value) => {
+                    if let Some(of) = list_of(&key, text.get(value)) {
+                        return Step::Next(State::Element { of, nested: true, first: true }, value + 1);
+                    }
+                    if matches!(&*key, "digestS3Bucket" | "digestStartTime" | "digestS3Object") {
+                        self.skipped = Some("a digest");
+                        return Step::Next(State::Top, text.len());
+                    }
+                    match self.value_end(text, value) {
+                        Some(end) => at = end,
+                        None => return Step::More,
+                    }
+                    after_list = true;
+                }
+            }
+        }
+    }
+
+    /// A further document: a record, or a list of records again.
+    fn document(&mut self, text: &[u8], start: usize, last: bool) -> Step {
+        if let Some((of, value)) = self.list_in(text, start) {
+            self.documents += 1;
+            return Step::Next(State::Element { of, nested: true, first: true }, value + 1);
+        }
+        let line = self.lines.then(|| memchr::memchr(b'\n', text.get(start..).unwrap_or_default())).flatten();
+        if self.lines && line.is_none() && !last {
+            return Step::More;
+        }
+        let until = line.map_or(text.len(), |line| start + line);
+        let here = text.get(start..until).unwrap_or_default();
+        match self.structure.pass(self.set, here) {
+            Some(length) => {
+                self.documents += 1;
+                self.delimited(text, start, start + length, Elements::Any, State::Top)
+            }
+            None if line.is_some() => self.bad_line(text, start, last, "a line that breaks off"),
+            None => Step::More,
+        }
+    }
+
+    /// The list of records in the object that begins at `start`, and where it begins; a line has it at once or not.
+    fn list_in(&mut self, text: &[u8], start: usize) -> Option<(Elements, usize)> {
+        let (mut at, mut after_value) = (start + 1, false);
+        while let Member::Value(key, value) = next_key(text, at, after_value) {
+            if let Some(of) = list_of(&key, text.get(value)) {
+                return Some((of, value));
+            }
+            if self.lines {
+                break;
+            }
+            (at, after_value) = (self.value_end(text, value)?, true);
+        }
+        None
+    }
+
+    /// A line of JSON Lines that is no object spoils itself alone.
+    fn bad_line(&mut self, text: &[u8], start: usize, last: bool, reason: &'static str) -> Step {
+        match memchr::memchr(b'\n', text.get(start..).unwrap_or_default()) {
+            Some(length) => {
+                self.malformed(reason);
+                Step::Next(State::Top, start + length)
+            }
+            None if last => {
+                self.malformed(reason);
+                Step::Next(State::Top, text.len())
+            }
+            None => Step::More,
+        }
+    }
+
+    /// What follows a list in the object of a document.
+    fn header(&mut self, text: &[u8], at: usize, after_list: bool) -> Step {
+        match next_key(text, at, after_list) {
+            Member::More => Step::More,
+            Member::Broken => Step::Broken("not JSON after its records".to_owned()),
+            Member::End(end) => Step::Next(State::Top, end),
+            Member::Value(key, value) => match list_of(&key, text.get(value)) {
+                Some(of) => Step::Next(State::Element { of, nested: true, first: true }, value + 1),
+                None => match self.value_end(text, value) {
+                    Some(end) => Step::Next(State::Header { after_list: true }, end),
+                    None => Step::More,
+                },
+            },
+        }
+    }
+
+    fn element(&mut self, text: &[u8], at: usize, of: Elements, nested: bool, first: bool) -> Step {
+        self.recognised = true;
+        let start = skip_blank(text, at);
+        let length = match text.get(start) {
+            None => return Step::More,
+            Some(b']') if first => return Step::Next(after(nested), start + 1),
+            Some(b'{') => match self.structure.pass(self.set, text.get(start..).unwrap_or_default()) {
+                Some(length) => length,
+                None => return Step::More,
+            },
+            Some(b',' | b']' | b'}' | b':') => return Step::Broken("not JSON between its records".to_owned()),
+            Some(_) => {
+                let Some(end) = self.value_end(text, start) else { return Step::More };
+                self.malformed("not a JSON object");
+                return Step::Next(State::Separator { of, nested }, end);
+            }
+        };
+        self.delimited(text, start, start + length, of, State::Separator { of, nested })
+    }
+
+    fn separator(&mut self, text: &[u8], at: usize, of: Elements, nested: bool) -> Step {
+        let at = skip_blank(text, at);
+        match text.get(at) {
+            None => Step::More,
+            Some(b',') => Step::Next(State::Element { of, nested, first: false }, at + 1),
+            Some(b']') => {
+                self.keep_last(text);
+                self.verify_source();
+                Step::Next(after(nested), at + 1)
+            }
+            Some(_) => Step::Broken("not JSON between its records".to_owned()),
+        }
+    }
+
+    /// The end of any value, or nothing if it is not in the text.
+    fn value_end(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = text.get(at..)?;
+        match rest.first()? {
+            b'{' | b'[' => self.structure.pass(self.set, rest).map(|length| at + length),
+            b'"' => string_end(text, at),
+            _ => Some(at + rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'))?),
+        }
+    }
+
+    fn malformed(&mut self, reason: &'static str) {
+        self.placed = true;
+        self.reading.records += 1;
+        self.reading.take(Decoded::malformed(reason));
+    }
+
+    fn too_large(&self) -> String {
+        format!("a record of more than {} bytes", self.max_record)
+    }
+
+    /// Takes a record if it is not too large, however its text came.
+    fn delimited(&mut self, text: &[u8], start: usize, end: usize, of: Elements, next: State) -> Step {
+        if end - start > self.max_record {
+            return Step::Broken(self.too_large());
+        }
+        self.record(text, start, end, of);
+        Step::Next(next, end)
+    }
+
+    /// One record, delimited: counted, timed, and parsed if it can mean something.
+    fn record(&mut self, text: &[u8], start: usize, end: usize, of: Elements) {
+        let Some(record) = text.get(start..end) else { return };
+        if of == Elements::Any {
+            self.any(record);
+            return;
+        }
+        if !self.placed {
+            self.place(record);
+        }
+        self.last_record = Some((start, end));
+        let time = match self.filter.sift(record, self.structure) {
+            Sifted::Candidate => return self.candidate(record),
+            Sifted::Nothing(time) => time.and_then(|text| self.clock.read(text)),
+        };
+        if !self.asked.everything() && !time.is_some_and(|time| self.asked.holds(time)) {
+            return;
+        }
+        self.reading.records += 1;
+        self.reading.irrelevant += 1;
+        note_time(&mut self.reading, time);
+    }
+
+    /// A record that is parsed in any case.
+    fn candidate(&mut self, record: &[u8]) {
+        let decoded = decode(record);
+        let time = match &decoded {
+            Decoded::Observed(observation) => Some(observation.time),
+            _ => time_of(record),
+        };
+        self.keep(decoded, time);
+    }
+
+    fn keep(&mut self, decoded: Decoded, time: Option<Timestamp>) {
+        // What has no time lies in no window, and malformed it is all the same.
+        let malformed = matches!(decoded, Decoded::Malformed { .. });
+        let inside = time.map_or(malformed, |time| self.asked.holds(time));
+        if !self.asked.everything() && !inside {
+            return;
+        }
+        self.reading.records += 1;
+        self.reading.take(decoded);
+        note_time(&mut self.reading, time);
+    }
+
+    /// Something that may be a record, a `lookup-events` entry, or an EventBridge event around a record.
+    fn any(&mut self, text: &[u8]) {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Envelope<'a> {
+            #[serde(rename = "CloudTrailEvent", borrow)]
+            cloud_trail_event: Option<Cow<'a, str>>,
+            #[serde(rename = "EventId", borrow)]
+            event_id: Option<Cow<'a, str>>,
+            #[serde(rename = "detail-type", borrow)]
+            detail_type: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            detail: Option<&'a RawValue>,
+        }
+
+        let envelope: Envelope<'_> = serde_json::from_slice(text).unwrap_or_default();
+        let inner = match (&envelope.cloud_trail_event, envelope.detail) {
+            (Some(inner), _) => inner.as_bytes(),
+            (None, Some(detail)) if envelope.detail_type.is_some() => detail.get().as_bytes(),
+            _ => text,
+        };
+        if envelope.cloud_trail_event.is_none() && envelope.event_id.is_some() {
+            self.recognised = true;
+            self.malformed("a lookup-events entry without its CloudTrailEvent");
+            return;
+        }
+        if !self.placed || (!self.recognised && self.documents <= PATIENCE) {
+            self.identify(inner);
+        }
+        self.last_text.clear();
+        self.last_text.extend_from_slice(inner);
+        self.candidate(inner);
+    }
+
+    /// What a document that may be a record tells of the file.
+    fn identify(&mut self, record: &[u8]) {
+        let Some(identification) = Identification::of(record) else {
+            self.strange.get_or_insert_with(|| "not JSON".to_owned());
+            return;
+        };
+        if identification.insight {
+            self.skipped = Some("an Insight file");
+        }
+        if !identification.record && self.strange.is_none() {
+            let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
+            let listless = ["Records", "Events"].into_iter().find(|key| value.get(key).is_some());
+            self.strange = Some(
+                listless.map_or_else(|| crate::fleet::describe_json(&value), |key| format!("its {key} are no list")),
+            );
+        }
+        self.recognised |= identification.record;
+        if !self.placed {
+            self.placed = true;
+            self.reading.source = identification.source;
+        }
+    }
+
+    /// What the first record of a delivered file tells of it.
+    fn place(&mut self, record: &[u8]) {
+        self.placed = true;
+        let (source, insight) = self.origin(record);
+        if insight {
+            self.skipped = Some("an Insight file");
+        }
+        self.reading.source = source;
+    }
+
+    /// Whose record one is, and whether it is an Insights event, without parsing it unless it must be.
+    fn origin(&mut self, record: &[u8]) -> (Option<Source>, bool) {
+        self.structure.pass(self.set, record);
+        if self.structure.has_unicode_escapes() {
+            return Identification::of(record).map_or((None, false), |found| (found.source, found.insight));
+        }
+        let [account, region, category] = values(record, self.structure, [RECIPIENT, REGION, CATEGORY]);
+        let text = |value: Option<&[u8]>| std::str::from_utf8(value?).ok().map(str::to_owned);
+        let account = text(account).and_then(|text| AccountId::new(&text).ok());
+        let region = text(region).and_then(|text| Region::new(&text).ok());
+        let source = account.zip(region).map(|(account, region)| Source { account, region });
+        (source, category == Some(b"Insight"))
+    }
+
+    /// Keeps the last record of a delivered file while its text is at hand.
+    fn keep_last(&mut self, text: &[u8]) {
+        if let Some(record) = self.last_record.take().and_then(|(start, end)| text.get(start..end)) {
+            self.last_text.clear();
+            self.last_text.extend_from_slice(record);
+        }
+    }
+
+    /// A delivered file is of one account and region; one whose last record says otherwise is not such a file.
+    fn verify_source(&mut self) {
+        if !self.last_text.is_empty() {
+            let last_text = std::mem::take(&mut self.last_text);
+            let (last, _) = self.origin(&last_text);
+            self.reading.source = self.reading.source.take().filter(|first| last.as_ref() == Some(first));
+        }
+    }
+}
+
+fn after(nested: bool) -> State {
+    if nested { State::Header { after_list: true } } else { State::Top }
+}
+
+/// What the list under `key` holds, if its value is a list of records.
+fn list_of(key: &str, value: Option<&u8>) -> Option<Elements> {
+    match (key, value) {
+        ("Records", Some(b'[')) => Some(Elements::Records),
+        ("Events", Some(b'[')) => Some(Elements::Any),
+        _ => None,
+    }
+}
+
+enum Member<'t> {
+    /// A key, and where its value begins.
+    Value(Cow<'t, str>, usize),
+    /// The object ends before this offset.
+    End(usize),
+    More,
+    Broken,
+}
+
+/// The next key of an object.
+fn next_key(text: &[u8], at: usize, after_value: bool) -> Member<'_> {
+    let mut at = skip_blank(text, at);
+    match (text.get(at), after_value) {
+        (None, _) => return Member::More,
+        (Some(b'}'), _) => return Member::End(at + 1),
+        (Some(b','), true) => at = skip_blank(text, at + 1),
+        (Some(b'"'), false) => {}
+        _ => return Member::Broken,
+    }
+    match text.get(at) {
+        None => return Member::More,
+        Some(b'"') => {}
+        Some(_) => return Member::Broken,
+    }
+    let Some(end) = string_end(text, at) else { return Member::More };
+    let colon = skip_blank(text, end);
+    match text.get(colon) {
+        None => return Member::More,
+        Some(b':') => {}
+        Some(_) => return Member::Broken,
+    }
+    let value = skip_blank(text, colon + 1);
+    if value >= text.len() {
+        return Member::More;
+    }
+    let key: Option<Cow<'_, str>> = text.get(at..end).and_then(|key| {
+        let plain = key.get(1..key.len() - 1).filter(|key| !key.contains(&b'\\'));
+        match plain {
+            Some(plain) => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+            None => serde_json::from_slice(key).ok().map(Cow::Owned),
+        }
+    });
+    key.map_or(Member::Broken, |key| Member::Value(key, value))
+}
+
+fn blank(text: &[u8], at: usize) -> bool {
+    let at = skip_blank(text, at);
+    text.get(at..).is_none_or(|rest| rest.is_empty() || rest == BYTE_ORDER_MARK)
+}
+
+/// The `eventTime` of a record that is parsed anyway.
+fn time_of(record: &[u8]) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Timed<'a> {
+        #[serde(rename = "eventTime", borrow)]
+        event_time: Cow<'a, str>,
+    }
+
+    Timestamp::parse(&serde_json::from_slice::<Timed<'_>>(record).ok()?.event_time)
+}

@@ -1,0 +1,92 @@
+//! Which records can mean something: told by their `eventName`, without parsing them.
+
+use memchr::memmem::Finder;
+
+use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern};
+
+use super::structure::{Key, Structure};
+
+const EVENT_TIME: Key = Key::new(b"eventTime\"");
+const EVENT_NAME: Key = Key::new(b"eventName\"");
+
+/// Sifts records. Its answer is that of JSON, not of text: a key counts at depth 1 alone, whatever nested objects or
+/// strings hold, and a record with an escape that could hide a key or a name is parsed.
+pub(super) struct Filter {
+    role: Finder<'static>,
+    escaped_ascii: Finder<'static>,
+}
+
+/// What became of a record.
+pub(super) enum Sifted<'r> {
+    /// It is to be parsed.
+    Candidate,
+    /// It concerns nothing here; its `eventTime`, if it has one.
+    Nothing(Option<&'r [u8]>),
+}
+
+impl Filter {
+    pub(super) fn new() -> Self {
+        Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
+    }
+
+    /// Sifts a record whose `structure` was passed.
+    pub(super) fn sift<'r>(&self, record: &'r [u8], structure: &Structure) -> Sifted<'r> {
+        if structure.has_unicode_escapes() && self.hides_a_name(record) {
+            return Sifted::Candidate;
+        }
+        let [time, name] = values(record, structure, [EVENT_TIME, EVENT_NAME]);
+        let candidate = match name.map_or(Concern::None, concern) {
+            Concern::Always => true,
+            Concern::WithRole => self.role.find(record).is_some(),
+            Concern::None => false,
+        };
+        if candidate { Sifted::Candidate } else { Sifted::Nothing(time) }
+    }
+}
+
+impl Filter {
+    /// Whether an escape stands for a character that a key, a name or a time is written with.
+    fn hides_a_name(&self, record: &[u8]) -> bool {
+        self.escaped_ascii.find_iter(record).any(|at| {
+            let digits = record.get(at + 4..at + 6).and_then(|digits| std::str::from_utf8(digits).ok());
+            let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            character.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, b':' | b'-' | b'+' | b'.'))
+        })
+    }
+}
+
+/// The strings that are the values of some keys of the record itself.
+pub(super) fn values<'r, const N: usize>(
+    record: &'r [u8],
+    structure: &Structure,
+    keys: [Key; N],
+) -> [Option<&'r [u8]>; N] {
+    structure.keys(record, keys).map(|at| string_at(record, at?))
+}
+
+/// The string that begins at `at`, or behind white space there.
+fn string_at(record: &[u8], at: usize) -> Option<&[u8]> {
+    let quote = skip_blank(record, at);
+    record.get(quote).filter(|byte| **byte == b'"')?;
+    record.get(quote + 1..string_end(record, quote)? - 1)
+}
+
+/// The offset behind the string that begins at `at`.
+pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        match text.get(at) {
+            Some(b'"') => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
+/// The first offset from `at` on that is no white space.
+pub(super) fn skip_blank(text: &[u8], mut at: usize) -> usize {
+    while matches!(text.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        at += 1;
+    }
+    at
+}
