@@ -1,0 +1,83 @@
+//! Everything that a command reads, made into a ledger and a fleet.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use exposure_core::assess::Settings;
+use exposure_core::fleet::{Fleet, FleetError, parse_activities, parse_groups, parse_warm_pool};
+use exposure_core::ids::AutoScalingGroupName;
+use exposure_core::ledger::Ledger;
+use exposure_core::stacks::StackRules;
+
+use crate::args::Inputs;
+use crate::reading::{self, Read};
+use crate::state::State;
+
+/// What an analysis is made of.
+pub(crate) struct Gathered {
+    pub(crate) ledger: Ledger,
+    pub(crate) fleet: Option<Fleet>,
+    pub(crate) stacks: StackRules,
+    pub(crate) settings: Settings,
+    pub(crate) read: Read,
+    pub(crate) state: Option<State>,
+}
+
+/// Reads it all: the small files first, since a wrong one is found at once.
+pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
+    let mut stacks = StackRules::new(&inputs.stack_tag);
+    for rule in &inputs.stack_rule {
+        stacks.add(rule).context("--stack-rule")?;
+    }
+    if let (Some(from), Some(to)) = (inputs.from, inputs.to)
+        && from > to
+    {
+        anyhow::bail!("--from {from} lies after --to {to}");
+    }
+    let mut fleet: Option<Fleet> = None;
+    for path in &inputs.fleet {
+        let described = load("--fleet", path, parse_groups)?;
+        fleet.get_or_insert_default().extend(described);
+    }
+    if let Some(fleet) = &mut fleet {
+        fleet.taken = inputs.fleet_time;
+    }
+    let mut pools = Vec::new();
+    for pool in &inputs.warm_pool {
+        let (group, path) = match pool.split_once('=') {
+            Some((group, path)) if !Path::new(pool).exists() => {
+                let name = AutoScalingGroupName::new(group).with_context(|| format!("--warm-pool {pool}"))?;
+                (Some(name), path)
+            }
+            _ => (None, pool.as_str()),
+        };
+        pools.push((group, load("--warm-pool", Path::new(path), parse_warm_pool)?));
+    }
+    let mut activities = Vec::new();
+    for path in &inputs.activities {
+        activities.extend(load("--activities", path, parse_activities)?);
+    }
+
+    let (state, mut ledger) = match &inputs.state {
+        Some(path) => State::open(path).map(|(state, ledger)| (Some(state), ledger))?,
+        None => (None, Ledger::new()),
+    };
+    let read = reading::read(inputs, &mut ledger)?;
+    ledger.absorb_activities(&activities, fleet.as_ref());
+    if let Some(fleet) = &mut fleet {
+        let known = ledger.group_names();
+        for (group, pool) in pools {
+            fleet.add_warm_pool(pool, group.as_ref(), |instance| known.get(&instance).cloned());
+        }
+        ledger.absorb_fleet(fleet, |group| stacks.of_group(group));
+    }
+    let settings = Settings { coalesce: inputs.coalesce, ..Settings::default() };
+    Ok(Gathered { ledger, fleet, stacks, settings, read, state })
+}
+
+fn load<T>(flag: &str, path: &Path, parse: fn(&[u8]) -> Result<T, FleetError>) -> Result<T> {
+    let name = || format!("{flag} {}", path.display());
+    let text = fs::read(path).with_context(name)?;
+    parse(&text).with_context(name)
+}

@@ -1,0 +1,62 @@
+//! `exposure`: which Auto Scaling instances were moved to another host without a reboot, which are exposed because
+//! of it, and how that splits by stack.
+
+mod analyze;
+mod args;
+mod csv_report;
+mod explain;
+mod inputs;
+mod interrupt;
+mod reading;
+mod simulate;
+mod state;
+mod table;
+mod text;
+mod walk;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+/// What a command ends with (README, "Exit codes").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    Alarm,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Alarm) => ExitCode::from(3),
+        // Whoever reads the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if this fails too.
+            let _ = writeln!(io::stderr(), "exposure: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<End> {
+    interrupt::watch()?;
+    match &arguments.command {
+        Command::Analyze(analyze) => analyze::run(analyze),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Simulate(simulate) => simulate::run(simulate),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let plain = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let in_json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        plain.or(in_json) == Some(io::ErrorKind::BrokenPipe)
+    })
+}
