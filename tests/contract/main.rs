@@ -1,0 +1,10 @@
+//! The contract of the command line, on the built binary.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests fail the test")]
+
+mod analysis;
+mod bad_days;
+mod explain;
+mod output;
+mod simulate;
+mod state;
