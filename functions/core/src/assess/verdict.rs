@@ -81,7 +81,7 @@ pub(crate) fn judge(timeline: &Timeline, history: Option<&InstanceHistory>, stat
             && state.is_steady()
     };
     if let Some((first, _)) = open.iter().find(exposing) {
-        let reason = format!("no cause on record; {state} since, no lifecycle transition");
+        let reason = format!("no cause on record; {state} since, no transition");
         let since = Some(first.at);
         return Judgement { verdict: Verdict::Exposed, reason, since };
     }
