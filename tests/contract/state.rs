@@ -125,6 +125,7 @@ fn an_interrupt_ends_the_run_at_once_and_leaves_no_trace() {
     assert_eq!(files(folder.path()), [pipe], "no state file and no temporary one");
 }
 
+/// Waits for a process to end, for ten seconds at most: a run that hangs fails the test and is stopped by it.
 fn wait(child: &mut std::process::Child) -> Option<i32> {
     for _ in 0..500 {
         if let Some(status) = child.try_wait().expect("a child") {
