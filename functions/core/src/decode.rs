@@ -11,6 +11,7 @@ mod record;
 pub use record::Identification;
 
 use crate::observation::Observation;
+use crate::time::Timestamp;
 use record::{Fields, text};
 
 /// What one record means here.
@@ -62,6 +63,27 @@ pub enum Concern {
 /// Whether records with this `eventName` can mean something to [`decode`].
 #[must_use]
 pub fn concern(event_name: &[u8]) -> Concern {
+    // Nearly every name is of another call, and four bytes tell that of most.
+    let may_matter = matches!(
+        event_name.first_chunk(),
+        Some(
+            b"Decr"
+                | b"Crea"
+                | b"RunI"
+                | b"Star"
+                | b"Stop"
+                | b"Rebo"
+                | b"Atta"
+                | b"Deta"
+                | b"Term"
+                | b"Ente"
+                | b"Exit"
+                | b"Comp"
+        )
+    );
+    if !may_matter {
+        return Concern::None;
+    }
     match event_name {
         b"Decrypt" | b"CreateGrant" => Concern::WithRole,
         b"RunInstances"
@@ -86,18 +108,29 @@ pub fn concern(event_name: &[u8]) -> Concern {
 /// Decodes one record.
 #[must_use]
 pub fn decode(record: &[u8]) -> Decoded {
-    let fields = match serde_json::from_slice::<Fields<'_>>(record) {
-        Ok(fields) => fields,
-        Err(error) if error.is_data() => return Decoded::malformed("not a JSON object"),
-        Err(_) => return Decoded::malformed("not JSON"),
+    decode_with_time(record).1
+}
+
+/// Decodes one record; its `eventTime` too, whatever it means.
+#[must_use]
+pub fn decode_with_time(record: &[u8]) -> (Option<Timestamp>, Decoded) {
+    let fields = std::str::from_utf8(record).map(serde_json::from_str::<Fields<'_>>);
+    let fields = match fields {
+        Ok(Ok(fields)) => fields,
+        Ok(Err(error)) if error.is_data() => return (None, Decoded::malformed("not a JSON object")),
+        _ => return (None, Decoded::malformed("not JSON")),
     };
+    (fields.time(), decode_fields(&fields))
+}
+
+fn decode_fields(fields: &Fields<'_>) -> Decoded {
     let (Some(source), Some(name)) = (text(fields.event_source), text(fields.event_name)) else {
         return Decoded::NOTHING;
     };
     match (&*source, &*name) {
-        ("kms.amazonaws.com", "Decrypt") => kms::decrypt(&fields),
-        ("kms.amazonaws.com", "CreateGrant") => kms::create_grant(&fields),
-        ("ec2.amazonaws.com" | "autoscaling.amazonaws.com", name) => calls::decode(&source, name, &fields),
+        ("kms.amazonaws.com", "Decrypt") => kms::decrypt(fields),
+        ("kms.amazonaws.com", "CreateGrant") => kms::create_grant(fields),
+        ("ec2.amazonaws.com" | "autoscaling.amazonaws.com", name) => calls::decode(&source, name, fields),
         _ => Decoded::NOTHING,
     }
 }

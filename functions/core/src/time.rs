@@ -118,7 +118,8 @@ pub fn join_span(into: &mut Option<TimeSpan>, span: TimeSpan) {
 /// Reads many times of one day, each written like `2026-05-18T06:16:59Z`, at the cost of its time of day.
 #[derive(Debug, Default, Clone)]
 pub struct DayClock {
-    day: [u8; 10],
+    /// The day as it is written, as a number.
+    day: u128,
     midnight: i64,
 }
 
@@ -128,9 +129,11 @@ impl DayClock {
         let Some((day, [b'T', h1, h0, b':', m1, m0, b':', s1, s0, b'Z'])) = text.split_first_chunk::<10>() else {
             return Timestamp::parse(std::str::from_utf8(text).ok()?);
         };
-        if *day != self.day {
+        // One number is compared faster than ten bytes.
+        let written = day.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        if written != self.day {
             let midnight = format!("{}T00:00:00Z", std::str::from_utf8(day).ok()?);
-            (self.midnight, self.day) = (Timestamp::parse(&midnight)?.0, *day);
+            (self.midnight, self.day) = (Timestamp::parse(&midnight)?.0, written);
         }
         let (hour, minute, second) = (two(*h1, *h0)?, two(*m1, *m0)?, two(*s1, *s0)?);
         let valid = hour < 24 && minute < 60 && second < 60;

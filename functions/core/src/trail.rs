@@ -17,7 +17,7 @@ use crate::ids::Source;
 use crate::observation::Observation;
 use crate::time::{TimeSpan, Timestamp, join_span};
 
-pub use structure::{InstructionSet, Key, Structure};
+pub use structure::{InstructionSet, Object, Structure};
 
 use documents::Scanner;
 use unpack::Unpacker;
@@ -123,7 +123,7 @@ pub struct LogReader {
     asked: Asked,
     unpacker: Unpacker,
     filter: filter::Filter,
-    structure: Structure,
+    set: InstructionSet,
 }
 
 impl LogReader {
@@ -135,13 +135,13 @@ impl LogReader {
             asked,
             unpacker: Unpacker::default(),
             filter: filter::Filter::new(),
-            structure: Structure::default(),
+            set: InstructionSet::detect(),
         }
     }
 
     /// Reads one file to its end.
     pub fn read(&mut self, file: impl Read) -> LogFile {
-        let mut scanner = Scanner::new(&self.filter, &mut self.structure, self.asked, self.limits.record);
+        let mut scanner = Scanner::new(&self.filter, self.set, self.asked, self.limits.record);
         if let Err(reason) = self.unpacker.unpack(file, self.limits, &mut scanner) {
             return LogFile::Unreadable(reason);
         }

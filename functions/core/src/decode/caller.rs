@@ -1,28 +1,26 @@
 //! Who called: the hosts' own role, Auto Scaling, a customer, or AWS itself.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
 use crate::ids::{AccountId, InstanceId};
 
 use super::INFRASTRUCTURE_ROLE as ROLE;
-use super::record::Fields;
+use super::record::{Fields, Text};
 
 /// `userIdentity` (CloudTrail User Guide, "CloudTrail userIdentity element").
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct UserIdentity<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
-    principal_id: Option<Cow<'a, str>>,
+    principal_id: Option<Text<'a>>,
     #[serde(borrow)]
-    arn: Option<Cow<'a, str>>,
+    arn: Option<Text<'a>>,
     #[serde(borrow)]
-    account_id: Option<Cow<'a, str>>,
+    account_id: Option<Text<'a>>,
     #[serde(borrow)]
-    invoked_by: Option<Cow<'a, str>>,
+    invoked_by: Option<Text<'a>>,
     #[serde(borrow)]
     session_context: Option<SessionContext<'a>>,
 }
@@ -38,9 +36,9 @@ struct SessionContext<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct SessionIssuer<'a> {
     #[serde(borrow)]
-    user_name: Option<Cow<'a, str>>,
+    user_name: Option<Text<'a>>,
     #[serde(borrow)]
-    arn: Option<Cow<'a, str>>,
+    arn: Option<Text<'a>>,
 }
 
 impl<'a> UserIdentity<'a> {

@@ -1,8 +1,11 @@
 //! EC2 and Auto Scaling calls: what explains a sighting, and what is a lifecycle transition.
 
-use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::ids::{AccountId, AutoScalingGroupName, InstanceId, VolumeId};
@@ -10,7 +13,7 @@ use crate::observation::{Cause, Kind, Target, Transition};
 
 use super::Decoded;
 use super::caller::UserIdentity;
-use super::record::{Fields, read};
+use super::record::{Fields, Text, read};
 
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
@@ -45,11 +48,34 @@ pub(super) fn decode(source: &str, name: &str, fields: &Fields<'_>) -> Decoded {
 }
 
 /// One or many: the XML behind EC2's records makes a list of one an object.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum OneOrMany<T> {
     Many(Vec<T>),
     One(T),
+}
+
+/// By hand, since serde's own way for either of two shapes keeps a copy of the text first.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object or a list of objects")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(OneOrMany::Many)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(object)).map(OneOrMany::One)
+            }
+        }
+
+        deserializer.deserialize_any(Either(PhantomData))
+    }
 }
 
 impl<T> OneOrMany<T> {
@@ -84,7 +110,7 @@ struct InstancesSet<'a> {
 #[serde(rename_all = "camelCase")]
 struct Instance<'a> {
     #[serde(borrow, default, rename = "instanceId")]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
     previous_state: Option<State<'a>>,
     #[serde(borrow, default)]
@@ -94,7 +120,7 @@ struct Instance<'a> {
 #[derive(Deserialize)]
 struct State<'a> {
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -106,9 +132,9 @@ struct Tags<'a> {
 #[derive(Deserialize)]
 struct Tag<'a> {
     #[serde(borrow, default)]
-    key: Option<Cow<'a, str>>,
+    key: Option<Text<'a>>,
     #[serde(borrow, default)]
-    value: Option<Cow<'a, str>>,
+    value: Option<Text<'a>>,
 }
 
 impl Instance<'_> {
@@ -210,9 +236,9 @@ fn attach_or_detach(fields: &Fields<'_>, which: Cause) -> Decoded {
     #[serde(rename_all = "camelCase", default)]
     struct Attachment<'a> {
         #[serde(borrow)]
-        volume_id: Option<Cow<'a, str>>,
+        volume_id: Option<Text<'a>>,
         #[serde(borrow)]
-        instance_id: Option<Cow<'a, str>>,
+        instance_id: Option<Text<'a>>,
     }
 
     let asked: Attachment<'_> = read(fields.parameters()).unwrap_or_default();

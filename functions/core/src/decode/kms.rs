@@ -1,6 +1,5 @@
 //! KMS records: the sighting itself, and the grant that explains one.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -43,7 +42,7 @@ pub(super) fn create_grant(fields: &Fields<'_>) -> Decoded {
     #[serde(rename_all = "camelCase")]
     struct Parameters<'a> {
         #[serde(borrow)]
-        grantee_principal: Cow<'a, str>,
+        grantee_principal: Text<'a>,
         #[serde(borrow, default)]
         constraints: Option<Constraints<'a>>,
     }
@@ -78,11 +77,11 @@ pub(super) fn create_grant(fields: &Fields<'_>) -> Decoded {
 /// The volume of an encryption context whose only key is `aws:ebs:id`. Fargate, RDS, WorkSpaces and Amazon MQ
 /// have further keys or others; a snapshot's Decrypt names a `snap-`.
 fn only_volume(context: Option<&RawValue>) -> Option<VolumeId> {
-    let context: BTreeMap<Cow<'_, str>, &RawValue> = read(context)?;
+    let context: BTreeMap<Text<'_>, &RawValue> = read(context)?;
     let mut pairs = context.iter();
     let (Some((key, value)), None) = (pairs.next(), pairs.next()) else {
         return None;
     };
-    let Text(value) = read(Some(value)).filter(|_| key == "aws:ebs:id")?;
+    let Text(value) = read(Some(value)).filter(|_| &**key == "aws:ebs:id")?;
     VolumeId::new(&value).ok()
 }

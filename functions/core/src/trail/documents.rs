@@ -4,19 +4,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-use crate::decode::{Decoded, Identification, decode};
+use crate::decode::{Decoded, Identification, decode_with_time};
 use crate::ids::{AccountId, Region, Source};
 use crate::time::{DayClock, Timestamp};
 
-use super::filter::{Filter, Sifted, skip_blank, string_end, values};
-use super::structure::{InstructionSet, Key, Structure};
+use super::filter::{Filter, Sifted, skip_blank, string_end};
+use super::structure::{InstructionSet, Object, Structure};
 use super::{Asked, FileReading, LogFile, note_time};
 
 /// How many documents may pass before one of them must look like a record.
 const PATIENCE: u64 = 100;
-const RECIPIENT: Key = Key::new(b"recipientAccountId\"");
-const REGION: Key = Key::new(b"awsRegion\"");
-const CATEGORY: Key = Key::new(b"eventCategory\"");
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What the elements of a list are.
@@ -56,8 +53,7 @@ pub(super) struct Scanner<'a> {
     max_record: usize,
     set: InstructionSet,
     state: State,
-    /// The structure of the record at hand.
-    structure: &'a mut Structure,
+    structure: Structure,
     clock: DayClock,
     reading: FileReading,
     documents: u64,
@@ -74,14 +70,14 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(filter: &'a Filter, structure: &'a mut Structure, asked: Asked, max_record: usize) -> Self {
+    pub(super) fn new(filter: &'a Filter, set: InstructionSet, asked: Asked, max_record: usize) -> Self {
         Self {
             filter,
             asked,
             max_record,
-            set: InstructionSet::detect(),
+            set,
             state: State::Top,
-            structure,
+            structure: Structure::new(set),
             clock: DayClock::default(),
             reading: FileReading::default(),
             documents: 0,
@@ -102,6 +98,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads as much of `text` as can be read and says how much that was; the rest is to come again with more.
     pub(super) fn feed(&mut self, text: &[u8], last: bool) -> Result<usize, String> {
+        self.structure.begin();
         let mut at = 0;
         while self.skipped.is_none() {
             let step = match self.state {
@@ -189,7 +186,7 @@ impl<'a> Scanner<'a> {
                         return Step::More;
                     }
                     self.lines = single && line_end == Some(&b'\n');
-                    return self.delimited(text, start, end, Elements::Any, State::Top);
+                    return self.delimited(text, start, end, State::Top);
                 }
                 Member::Value(key, value) => {
                     if let Some(of) = list_of(&key, text.get(value)) {
@@ -220,11 +217,10 @@ impl<'a> Scanner<'a> {
             return Step::More;
         }
         let until = line.map_or(text.len(), |line| start + line);
-        let here = text.get(start..until).unwrap_or_default();
-        match self.structure.pass(self.set, here) {
-            Some(length) => {
+        match text.get(..until).and_then(|here| self.structure.pass(here, start)) {
+            Some(Object { end, .. }) => {
                 self.documents += 1;
-                self.delimited(text, start, start + length, Elements::Any, State::Top)
+                self.delimited(text, start, end, State::Top)
             }
             None if line.is_some() => self.bad_line(text, start, last, "a line that breaks off"),
             None => Step::More,
@@ -280,13 +276,11 @@ impl<'a> Scanner<'a> {
     fn element(&mut self, text: &[u8], at: usize, of: Elements, nested: bool, first: bool) -> Step {
         self.recognised = true;
         let start = skip_blank(text, at);
-        let length = match text.get(start) {
+        let end = match text.get(start) {
             None => return Step::More,
             Some(b']') if first => return Step::Next(after(nested), start + 1),
-            Some(b'{') => match self.structure.pass(self.set, text.get(start..).unwrap_or_default()) {
-                Some(length) => length,
-                None => return Step::More,
-            },
+            Some(b'{') if of == Elements::Records => return self.records(text, start, nested),
+            Some(b'{') => self.structure.pass(text, start).map(|object| object.end),
             Some(b',' | b']' | b'}' | b':') => return Step::Broken("not JSON between its records".to_owned()),
             Some(_) => {
                 let Some(end) = self.value_end(text, start) else { return Step::More };
@@ -294,7 +288,29 @@ impl<'a> Scanner<'a> {
                 return Step::Next(State::Separator { of, nested }, end);
             }
         };
-        self.delimited(text, start, start + length, of, State::Separator { of, nested })
+        let Some(end) = end else { return Step::More };
+        self.delimited(text, start, end, State::Separator { of, nested })
+    }
+
+    /// The record that begins at `start`, and those that follow it closely.
+    fn records(&mut self, text: &[u8], begin: usize, nested: bool) -> Step {
+        let of = Elements::Records;
+        let mut start = begin;
+        loop {
+            let Some(object) = self.structure.pass(text, start) else {
+                // What is done is done; the rest comes again with more.
+                let next = Step::Next(State::Element { of, nested, first: false }, start);
+                return if start == begin { Step::More } else { next };
+            };
+            if object.end - start > self.max_record {
+                return Step::Broken(self.too_large());
+            }
+            self.record(text, start, &object);
+            match text.get(object.end..object.end + 2) {
+                Some(b",{") if self.skipped.is_none() => start = object.end + 1,
+                _ => return Step::Next(State::Separator { of, nested }, object.end),
+            }
+        }
     }
 
     fn separator(&mut self, text: &[u8], at: usize, of: Elements, nested: bool) -> Step {
@@ -311,14 +327,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The end of any value, or nothing if it is not in the text.
     fn value_end(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        let rest = text.get(at..)?;
-        match rest.first()? {
-            b'{' | b'[' => self.structure.pass(self.set, rest).map(|length| at + length),
-            b'"' => string_end(text, at),
-            _ => Some(at + rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'))?),
-        }
+        value_end(&mut self.structure, text, at)
     }
 
     fn malformed(&mut self, reason: &'static str) {
@@ -331,28 +341,26 @@ impl<'a> Scanner<'a> {
         format!("a record of more than {} bytes", self.max_record)
     }
 
-    /// Takes a record if it is not too large, however its text came.
-    fn delimited(&mut self, text: &[u8], start: usize, end: usize, of: Elements, next: State) -> Step {
+    /// Takes a document or an element that may be a record, if it is not too large, however its text came.
+    fn delimited(&mut self, text: &[u8], start: usize, end: usize, next: State) -> Step {
         if end - start > self.max_record {
             return Step::Broken(self.too_large());
         }
-        self.record(text, start, end, of);
+        if let Some(text) = text.get(start..end) {
+            self.any(text);
+        }
         Step::Next(next, end)
     }
 
     /// One record, delimited: counted, timed, and parsed if it can mean something.
-    fn record(&mut self, text: &[u8], start: usize, end: usize, of: Elements) {
-        let Some(record) = text.get(start..end) else { return };
-        if of == Elements::Any {
-            self.any(record);
-            return;
-        }
+    #[inline]
+    fn record(&mut self, text: &[u8], start: usize, object: &Object) {
         if !self.placed {
-            self.place(record);
+            self.place(text.get(start..object.end).unwrap_or_default());
         }
-        self.last_record = Some((start, end));
-        let time = match self.filter.sift(record, self.structure) {
-            Sifted::Candidate => return self.candidate(record),
+        self.last_record = Some((start, object.end));
+        let time = match self.filter.sift(text, start, object) {
+            Sifted::Candidate => return self.candidate(text.get(start..object.end).unwrap_or_default()),
             Sifted::Nothing(time) => time.and_then(|text| self.clock.read(text)),
         };
         if !self.asked.everything() && !time.is_some_and(|time| self.asked.holds(time)) {
@@ -365,11 +373,7 @@ impl<'a> Scanner<'a> {
 
     /// A record that is parsed in any case.
     fn candidate(&mut self, record: &[u8]) {
-        let decoded = decode(record);
-        let time = match &decoded {
-            Decoded::Observed(observation) => Some(observation.time),
-            _ => time_of(record),
-        };
+        let (time, decoded) = decode_with_time(record);
         self.keep(decoded, time);
     }
 
@@ -452,18 +456,23 @@ impl<'a> Scanner<'a> {
         self.reading.source = source;
     }
 
-    /// Whose record one is, and whether it is an Insights event, without parsing it unless it must be.
-    fn origin(&mut self, record: &[u8]) -> (Option<Source>, bool) {
-        self.structure.pass(self.set, record);
-        if self.structure.has_unicode_escapes() {
-            return Identification::of(record).map_or((None, false), |found| (found.source, found.insight));
+    /// Whose record one is, and whether it is an Insights event, without parsing all of it.
+    fn origin(&self, record: &[u8]) -> (Option<Source>, bool) {
+        let mut structure = Structure::new(self.set);
+        let (mut account, mut region, mut insight) = (None, None, false);
+        let (mut at, mut after_value) = (1, false);
+        while let Member::Value(key, value) = next_key(record, at, after_value) {
+            let Some(end) = value_end(&mut structure, record, value) else { break };
+            let text = || record.get(value..end).and_then(|text| serde_json::from_slice::<Cow<'_, str>>(text).ok());
+            match &*key {
+                "recipientAccountId" => account = text().and_then(|text| AccountId::new(&text).ok()),
+                "awsRegion" => region = text().and_then(|text| Region::new(&text).ok()),
+                "eventCategory" => insight = text().as_deref() == Some("Insight"),
+                _ => {}
+            }
+            (at, after_value) = (end, true);
         }
-        let [account, region, category] = values(record, self.structure, [RECIPIENT, REGION, CATEGORY]);
-        let text = |value: Option<&[u8]>| std::str::from_utf8(value?).ok().map(str::to_owned);
-        let account = text(account).and_then(|text| AccountId::new(&text).ok());
-        let region = text(region).and_then(|text| Region::new(&text).ok());
-        let source = account.zip(region).map(|(account, region)| Source { account, region });
-        (source, category == Some(b"Insight"))
+        (account.zip(region).map(|(account, region)| Source { account, region }), insight)
     }
 
     /// Keeps the last record of a delivered file while its text is at hand.
@@ -481,6 +490,16 @@ impl<'a> Scanner<'a> {
             let (last, _) = self.origin(&last_text);
             self.reading.source = self.reading.source.take().filter(|first| last.as_ref() == Some(first));
         }
+    }
+}
+
+/// The end of any value, or nothing if it is not in the text.
+fn value_end(structure: &mut Structure, text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    match rest.first()? {
+        b'{' | b'[' => structure.pass(text, at).map(|object| object.end),
+        b'"' => string_end(text, at),
+        _ => Some(at + rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'))?),
     }
 }
 
@@ -545,15 +564,4 @@ fn next_key(text: &[u8], at: usize, after_value: bool) -> Member<'_> {
 fn blank(text: &[u8], at: usize) -> bool {
     let at = skip_blank(text, at);
     text.get(at..).is_none_or(|rest| rest.is_empty() || rest == BYTE_ORDER_MARK)
-}
-
-/// The `eventTime` of a record that is parsed anyway.
-fn time_of(record: &[u8]) -> Option<Timestamp> {
-    #[derive(Deserialize)]
-    struct Timed<'a> {
-        #[serde(rename = "eventTime", borrow)]
-        event_time: Cow<'a, str>,
-    }
-
-    Timestamp::parse(&serde_json::from_slice::<Timed<'_>>(record).ok()?.event_time)
 }

@@ -4,10 +4,7 @@ use memchr::memmem::Finder;
 
 use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern};
 
-use super::structure::{Key, Structure};
-
-const EVENT_TIME: Key = Key::new(b"eventTime\"");
-const EVENT_NAME: Key = Key::new(b"eventName\"");
+use super::structure::Object;
 
 /// Sifts records. Its answer is that of JSON, not of text: a key counts at depth 1 alone, whatever nested objects or
 /// strings hold, and a record with an escape that could hide a key or a name is parsed.
@@ -17,11 +14,11 @@ pub(super) struct Filter {
 }
 
 /// What became of a record.
-pub(super) enum Sifted<'r> {
+pub(super) enum Sifted<'t> {
     /// It is to be parsed.
     Candidate,
     /// It concerns nothing here; its `eventTime`, if it has one.
-    Nothing(Option<&'r [u8]>),
+    Nothing(Option<&'t [u8]>),
 }
 
 impl Filter {
@@ -29,23 +26,23 @@ impl Filter {
         Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
     }
 
-    /// Sifts a record whose `structure` was passed.
-    pub(super) fn sift<'r>(&self, record: &'r [u8], structure: &Structure) -> Sifted<'r> {
-        if structure.has_unicode_escapes() && self.hides_a_name(record) {
+    /// Sifts the record that begins at `start` of `text`.
+    #[inline]
+    pub(super) fn sift<'t>(&self, text: &'t [u8], start: usize, object: &Object) -> Sifted<'t> {
+        if object.unicode_escapes && text.get(start..object.end).is_some_and(|record| self.hides_a_name(record)) {
             return Sifted::Candidate;
         }
-        let [time, name] = values(record, structure, [EVENT_TIME, EVENT_NAME]);
+        let name = object.name.and_then(|at| string_at(text, at));
         let candidate = match name.map_or(Concern::None, concern) {
             Concern::Always => true,
-            Concern::WithRole => self.role.find(record).is_some(),
+            Concern::WithRole => text.get(start..object.end).is_some_and(|record| self.role.find(record).is_some()),
             Concern::None => false,
         };
-        if candidate { Sifted::Candidate } else { Sifted::Nothing(time) }
+        if candidate { Sifted::Candidate } else { Sifted::Nothing(object.time.and_then(|at| time_at(text, at))) }
     }
-}
 
-impl Filter {
     /// Whether an escape stands for a character that a key, a name or a time is written with.
+    #[cold]
     fn hides_a_name(&self, record: &[u8]) -> bool {
         self.escaped_ascii.find_iter(record).any(|at| {
             let digits = record.get(at + 4..at + 6).and_then(|digits| std::str::from_utf8(digits).ok());
@@ -55,20 +52,21 @@ impl Filter {
     }
 }
 
-/// The strings that are the values of some keys of the record itself.
-pub(super) fn values<'r, const N: usize>(
-    record: &'r [u8],
-    structure: &Structure,
-    keys: [Key; N],
-) -> [Option<&'r [u8]>; N] {
-    structure.keys(record, keys).map(|at| string_at(record, at?))
+/// The time that begins at `at`: nearly always twenty characters with quotes around them.
+#[inline]
+fn time_at(text: &[u8], at: usize) -> Option<&[u8]> {
+    match text.get(at..at + 22) {
+        // An escaped quote may stand at the end, but no time is written with a backslash.
+        Some([b'"', time @ .., b'"']) if time.last() == Some(&b'Z') => Some(time),
+        _ => string_at(text, at),
+    }
 }
 
-/// The string that begins at `at`, or behind white space there.
-fn string_at(record: &[u8], at: usize) -> Option<&[u8]> {
-    let quote = skip_blank(record, at);
-    record.get(quote).filter(|byte| **byte == b'"')?;
-    record.get(quote + 1..string_end(record, quote)? - 1)
+/// What is between the quotes of the string that begins at `at`, or behind white space there.
+fn string_at(text: &[u8], at: usize) -> Option<&[u8]> {
+    let quote = skip_blank(text, at);
+    text.get(quote).filter(|byte| **byte == b'"')?;
+    text.get(quote + 1..string_end(text, quote)? - 1)
 }
 
 /// The offset behind the string that begins at `at`.

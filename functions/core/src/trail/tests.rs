@@ -187,8 +187,8 @@ fn assert_six(file: impl AsRef<[u8]>, what: &str) {
 
 /// Feeds a text as the reader of large files does, in pieces that end at `cuts`.
 fn in_pieces(text: &[u8], cuts: &[usize], limits: Limits, asked: Asked) -> LogFile {
-    let (filter, mut structure) = (Filter::new(), Structure::default());
-    let mut scanner = Scanner::new(&filter, &mut structure, asked, limits.record);
+    let filter = Filter::new();
+    let mut scanner = Scanner::new(&filter, InstructionSet::detect(), asked, limits.record);
     let (mut held, mut begin) = (Vec::new(), 0);
     for end in cuts.iter().copied().chain([text.len()]) {
         held.extend_from_slice(&text[begin..end]);

@@ -18,7 +18,9 @@ const MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// Unpacks files, one after the other.
 pub(super) struct Unpacker {
+    /// What was read of a file, as far as it is used; what lies behind is of files before.
     packed: Vec<u8>,
+    used: usize,
     text: Vec<u8>,
     inflate: Decompressor,
     magic: memchr::memmem::Finder<'static>,
@@ -28,6 +30,7 @@ impl Default for Unpacker {
     fn default() -> Self {
         Self {
             packed: Vec::new(),
+            used: 0,
             text: Vec::new(),
             inflate: Decompressor::new(),
             magic: memchr::memmem::Finder::new(&MAGIC),
@@ -43,31 +46,54 @@ impl Unpacker {
         limits: Limits,
         scanner: &mut Scanner<'_>,
     ) -> Result<(), String> {
-        let unreadable = |error: io::Error| format!("cannot be read: {error}");
-        self.packed.clear();
-        let room = u64::try_from(SMALL_PACKED).unwrap_or(u64::MAX);
-        file.by_ref().take(room).read_to_end(&mut self.packed).map_err(unreadable)?;
-        let whole = self.packed.len() < SMALL_PACKED;
-        if !self.packed.starts_with(&MAGIC) {
+        let whole = self.fill(&mut file).map_err(|error| format!("cannot be read: {error}"))?;
+        let packed = self.packed.get(..self.used).unwrap_or_default();
+        if !packed.starts_with(&MAGIC) {
             if whole {
-                return scanner.whole(&self.packed);
+                return scanner.whole(packed);
             }
-            let head = std::mem::take(&mut self.packed);
+            let head = self.take_head();
             return self.pieces(Cursor::new(head).chain(file), u64::MAX, scanner);
         }
         if whole && let Some(size) = self.inflate_whole(limits) {
             return scanner.whole(self.text.get(..size).unwrap_or_default());
         }
-        let head = std::mem::take(&mut self.packed);
+        let head = self.take_head();
         let packed = io::BufReader::with_capacity(PIECE / 4, Cursor::new(head).chain(file));
         self.pieces(Members::new(packed), limits.unpacked, scanner)
+    }
+
+    /// Reads the beginning of a file, and says whether that was all of it.
+    fn fill(&mut self, file: &mut impl Read) -> io::Result<bool> {
+        self.used = 0;
+        loop {
+            if self.used == self.packed.len() {
+                if self.used >= SMALL_PACKED {
+                    return Ok(false);
+                }
+                self.packed.resize((self.used * 2).clamp(PIECE / 8, SMALL_PACKED), 0);
+            }
+            match file.read(self.packed.get_mut(self.used..).unwrap_or_default()) {
+                Ok(0) => return Ok(true),
+                Ok(read) => self.used += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn take_head(&mut self) -> Vec<u8> {
+        let mut head = std::mem::take(&mut self.packed);
+        head.truncate(self.used);
+        head
     }
 
     /// Unpacks a file of one member that is as large as it says; anything else is left to the slower way, which
     /// can tell what is wrong with it.
     fn inflate_whole(&mut self, limits: Limits) -> Option<usize> {
-        let rest = self.packed.get(MAGIC.len()..)?;
-        let size = u32::from_le_bytes(*self.packed.last_chunk()?);
+        let packed = self.packed.get(..self.used)?;
+        let rest = packed.get(MAGIC.len()..)?;
+        let size = u32::from_le_bytes(*packed.last_chunk()?);
         let size = usize::try_from(size).ok().filter(|size| *size <= SMALL_UNPACKED)?;
         if self.magic.find(rest).is_some() || u64::try_from(size).ok()? > limits.unpacked {
             return None;
@@ -75,7 +101,7 @@ impl Unpacker {
         if self.text.len() < size {
             self.text.resize(size, 0);
         }
-        let unpacked = self.inflate.gzip_decompress(&self.packed, self.text.get_mut(..size)?).ok()?;
+        let unpacked = self.inflate.gzip_decompress(packed, self.text.get_mut(..size)?).ok()?;
         (unpacked == size).then_some(size)
     }
 
