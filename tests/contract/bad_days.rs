@@ -18,6 +18,8 @@ fn usage_errors_exit_with_2_and_say_what_is_wrong() {
         (&["analyze", "--trail", ".", "--fleet-time", "2026-05-11"], "--fleet"),
         (&["explain", "vol-0123456789abcdef0", "--trail", "."], "instance ID"),
         (&["frobnicate"], "frobnicate"),
+        (&["analyze", "--trail", ".", "--from", "2026-05-12", "--to", "2026-05-11"], "lies after --to"),
+        (&["analyze", "--trail", ".", "--stack-rule", "night"], "REGEX=NAME"),
     ] {
         let ran = run(exposure().args(arguments));
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);

@@ -25,6 +25,23 @@ fn judged(analysis: &Value) -> [&Value; 3] {
 }
 
 #[test]
+fn a_piece_without_any_log_file_answers_from_the_state() {
+    let folder = tempdir().expect("a folder");
+    let state = folder.path().join("state.json");
+    let more = ["--state", state.to_str().expect("UTF-8")];
+    let whole = analysis(&sample(), &sample().join("AWSLogs"), &more);
+    let piece = folder.path().join("piece");
+    fs::create_dir(&piece).expect("a folder");
+    fs::write(piece.join("broken.json.gz"), b"\x1f\x8b\x08 and no more").expect("written");
+    let ran = analyze(&sample(), &piece, &[&["--format", "json", "--all"][..], &more].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("that of the state file alone") && ran.err.contains("broken.json.gz"), "{}", ran.err);
+    let last: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(judged(&last), judged(&whole));
+    assert_eq!(last["accounting"]["unreadable_files"], 1);
+}
+
+#[test]
 fn pieces_in_any_order_and_repeated_end_in_the_same_judgement() {
     let whole = analysis(&sample(), &sample().join("AWSLogs"), &[]);
     let pieces = parts(3);

@@ -1,7 +1,7 @@
 //! `exposure analyze`.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
 use exposure_core::analysis::{Analysis, Question};
@@ -41,7 +41,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<End> {
 }
 
 fn print(analysis: &Analysis, arguments: &Analyze, with_fleet: bool) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    // Standard output alone writes line by line.
+    let mut out = BufWriter::new(anstream::stdout().lock());
     match arguments.format {
         Format::Table => out.write_all(table::render(analysis, with_fleet, arguments.all).as_bytes())?,
         Format::Json => {

@@ -14,6 +14,11 @@ use crate::args::Inputs;
 use crate::reading::{self, Read};
 use crate::state::State;
 
+/// Flags that cannot be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; --help tells the flags")]
+pub(crate) struct Usage(String);
+
 /// What an analysis is made of.
 pub(crate) struct Gathered {
     pub(crate) ledger: Ledger,
@@ -28,12 +33,12 @@ pub(crate) struct Gathered {
 pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
     let mut stacks = StackRules::new(&inputs.stack_tag);
     for rule in &inputs.stack_rule {
-        stacks.add(rule).context("--stack-rule")?;
+        stacks.add(rule).map_err(|error| Usage(format!("--stack-rule {error}")))?;
     }
     if let (Some(from), Some(to)) = (inputs.from, inputs.to)
         && from > to
     {
-        anyhow::bail!("--from {from} lies after --to {to}");
+        anyhow::bail!(Usage(format!("--from {from} lies after --to {to}")));
     }
     let mut fleet: Option<Fleet> = None;
     for path in &inputs.fleet {
@@ -47,7 +52,8 @@ pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
     for pool in &inputs.warm_pool {
         let (group, path) = match pool.split_once('=') {
             Some((group, path)) if !Path::new(pool).exists() => {
-                let name = AutoScalingGroupName::new(group).with_context(|| format!("--warm-pool {pool}"))?;
+                let name =
+                    AutoScalingGroupName::new(group).map_err(|error| Usage(format!("--warm-pool {pool}: {error}")))?;
                 (Some(name), path)
             }
             _ => (None, pool.as_str()),

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell if this fails too.
             let _ = writeln!(io::stderr(), "exposure: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<inputs::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

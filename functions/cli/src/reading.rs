@@ -79,7 +79,8 @@ pub(crate) fn read(inputs: &Inputs, ledger: &mut Ledger) -> Result<Read> {
     read.window = Window { from: inputs.from.or(window.from), to: inputs.to.or(window.to) };
     read.accounting.unreadable_files = u64::try_from(read.unreadable.len())?;
     read.report(inputs.verbose).context("cannot write to standard error")?;
-    walk::demand_logs(&inputs.trail, read.accounting.files, read.accounting.unreadable_files + read.skipped)?;
+    let others = read.accounting.unreadable_files + read.skipped;
+    walk::demand_logs(&inputs.trail, read.accounting.files, others, inputs.state.is_some())?;
     Ok(read)
 }
 
@@ -136,9 +137,9 @@ impl Read {
                 }
                 if let Some(span) = reading.span {
                     join_span(&mut self.span, span);
-                    if let Some(source) = reading.source {
-                        self.sources.entry(source).and_modify(|old| *old = old.join(span)).or_insert(span);
-                    }
+                }
+                for (source, span) in reading.spans {
+                    self.sources.entry(source).and_modify(|old| *old = old.join(span)).or_insert(span);
                 }
                 batch.extend(reading.observations);
             }

@@ -1,6 +1,7 @@
 //! The files of a trail.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -47,8 +48,9 @@ pub(crate) fn files(root: &Path) -> impl Iterator<Item = Found> + Send + use<> {
     })
 }
 
-/// Refuses a trail in which there is nothing to analyse.
-pub(crate) fn demand_logs(paths: &[PathBuf], read: u64, others: u64) -> Result<()> {
+/// Refuses a trail in which there is nothing to analyse. Where there is a state to answer from (`remembered`), a trail
+/// of nothing but digests or unreadable files is no reason to refuse: it is a piece of a larger one.
+pub(crate) fn demand_logs(paths: &[PathBuf], read: u64, others: u64, remembered: bool) -> Result<()> {
     if read > 0 {
         return Ok(());
     }
@@ -57,9 +59,17 @@ pub(crate) fn demand_logs(paths: &[PathBuf], read: u64, others: u64) -> Result<(
     if others == 0 {
         bail!("no files in {places}; name a folder of CloudTrail log files, such as a copy of AWSLogs/");
     }
+    let others = crate::text::counted(others, "file", "files");
+    if remembered {
+        writeln!(
+            io::stderr(),
+            "exposure: no CloudTrail log file in {places}: {others} of another kind or unreadable; \
+             this answer is that of the state file alone"
+        )?;
+        return Ok(());
+    }
     bail!(
-        "no CloudTrail log file in {places}: {} of another kind or unreadable; \
-         name a folder of log files, such as a copy of AWSLogs/",
-        crate::text::counted(others, "file", "files")
+        "no CloudTrail log file in {places}: {others} of another kind or unreadable; \
+         name a folder of log files, such as a copy of AWSLogs/"
     );
 }

@@ -10,6 +10,7 @@ mod record;
 
 pub use record::Identification;
 
+use crate::ids::Source;
 use crate::observation::Observation;
 use crate::time::Timestamp;
 use record::{Fields, text};
@@ -105,22 +106,32 @@ pub fn concern(event_name: &[u8]) -> Concern {
     }
 }
 
+/// One record, read: what it means, and what every record tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Its `eventTime`.
+    pub time: Option<Timestamp>,
+    /// The account and region that it was delivered for.
+    pub source: Option<Source>,
+    /// What it means.
+    pub decoded: Decoded,
+}
+
 /// Decodes one record.
 #[must_use]
 pub fn decode(record: &[u8]) -> Decoded {
-    decode_with_time(record).1
+    read(record).decoded
 }
 
-/// Decodes one record; its `eventTime` too, whatever it means.
+/// Reads one record.
 #[must_use]
-pub fn decode_with_time(record: &[u8]) -> (Option<Timestamp>, Decoded) {
-    let fields = std::str::from_utf8(record).map(serde_json::from_str::<Fields<'_>>);
-    let fields = match fields {
-        Ok(Ok(fields)) => fields,
-        Ok(Err(error)) if error.is_data() => return (None, Decoded::malformed("not a JSON object")),
-        _ => return (None, Decoded::malformed("not JSON")),
-    };
-    (fields.time(), decode_fields(&fields))
+pub fn read(record: &[u8]) -> Reading {
+    let unreadable = |reason| Reading { time: None, source: None, decoded: Decoded::malformed(reason) };
+    match std::str::from_utf8(record).map(serde_json::from_str::<Fields<'_>>) {
+        Ok(Ok(fields)) => Reading { time: fields.time(), source: fields.source(), decoded: decode_fields(&fields) },
+        Ok(Err(error)) if error.is_data() => unreadable("not a JSON object"),
+        _ => unreadable("not JSON"),
+    }
 }
 
 fn decode_fields(fields: &Fields<'_>) -> Decoded {

@@ -64,28 +64,46 @@ impl Fleet {
     }
 
     /// Adds the instances of a warm pool. Its description does not name the group, so the group is the one given,
-    /// else the one that `launched_into` knows the instance of, else the only group that keeps a warm pool.
+    /// else the one that `launched_into` knows the instance of, else the only group that keeps a warm pool; of several
+    /// of one name that of the instance's own region.
     pub fn add_warm_pool(
         &mut self,
         pool: Vec<WarmPoolMember>,
         given: Option<&AutoScalingGroupName>,
-        launched_into: impl Fn(InstanceId) -> Option<AutoScalingGroupName>,
+        launched_into: impl Fn(InstanceId) -> Option<(Source, AutoScalingGroupName)>,
     ) {
-        let by_name = |name: &AutoScalingGroupName| self.groups.iter().position(|g| g.name == *name);
-        let mut keeping = self.groups.iter().enumerate().filter(|(_, g)| g.has_warm_pool).map(|(place, _)| place);
-        let only = keeping.next().filter(|_| keeping.next().is_none());
         let members: Vec<Member> = pool
             .into_iter()
             .filter(|pooled| !self.members.iter().any(|m| m.instance == pooled.instance))
             .map(|pooled| {
+                let known = launched_into(pooled.instance);
+                let launched = known.as_ref().map(|(source, name)| (Some(source), name));
                 let group = given
-                    .and_then(by_name)
-                    .or_else(|| launched_into(pooled.instance).as_ref().and_then(by_name))
-                    .or(only);
+                    .map(|name| (known.as_ref().map(|(source, _)| source), name))
+                    .or(launched)
+                    .and_then(|(source, name)| self.place_of(name, source, pooled.region.as_ref()))
+                    .or_else(|| self.only_with_warm_pool(pooled.region.as_ref()));
                 Member { instance: pooled.instance, group, state: pooled.state, region: pooled.region }
             })
             .collect();
         self.members.extend(members);
+    }
+
+    /// The place of the group of a name: of several, of one account and region, else of one region, else the first.
+    fn place_of(&self, name: &AutoScalingGroupName, source: Option<&Source>, region: Option<&Region>) -> Option<usize> {
+        let named = || self.groups.iter().enumerate().filter(|(_, group)| group.name == *name);
+        let of = |place: Option<(usize, &Group)>| place.map(|(place, _)| place);
+        of(named().find(|(_, group)| source.is_some() && group.source.as_ref() == source))
+            .or_else(|| of(named().find(|(_, group)| group.source.as_ref().is_some_and(|s| Some(&s.region) == region))))
+            .or_else(|| of(named().next()))
+    }
+
+    /// The only group that keeps a warm pool, in a region where that is known.
+    fn only_with_warm_pool(&self, region: Option<&Region>) -> Option<usize> {
+        let here =
+            |group: &Group| group.source.as_ref().is_none_or(|source| region.is_none_or(|r| *r == source.region));
+        let mut keeping = self.groups.iter().enumerate().filter(|(_, group)| group.has_warm_pool && here(group));
+        keeping.next().filter(|_| keeping.next().is_none()).map(|(place, _)| place)
     }
 }
 

@@ -48,8 +48,8 @@ pub(crate) struct InstanceHistory {
     pub(crate) sightings: BTreeMap<(VolumeId, EventId), Seen>,
     pub(crate) causes: BTreeMap<(Cause, EventId, Option<VolumeId>), Caused>,
     pub(crate) transitions: BTreeMap<(Transition, EventId), TimeSpan>,
-    /// By state, from the first timed snapshot that showed it to the last.
-    pub(crate) states: BTreeMap<LifecycleState, TimeSpan>,
+    /// Its state in each timed snapshot; of a long run of one state the first and the last may be all that is kept.
+    pub(crate) states: BTreeMap<Timestamp, LifecycleState>,
     /// By group, from the first evidence of membership to the last.
     pub(crate) groups: BTreeMap<GroupRef, TimeSpan>,
 }
@@ -200,7 +200,7 @@ impl Ledger {
             };
             let key = InstanceKey { source, instance: member.instance };
             let history = self.instances.entry(key).or_default();
-            join(&mut history.states, member.state.clone(), now);
+            keep_least(&mut history.states, taken, member.state.clone());
             if let Some(group) = group {
                 let key = GroupRef { name: group.name.clone(), arn: group.arn.clone() };
                 join(&mut history.groups, key, now);
@@ -233,11 +233,12 @@ impl Ledger {
         self.instances.keys().map(|key| (key.instance, key.source.clone())).collect()
     }
 
-    /// The group that each instance was last known to belong to.
+    /// The group that each instance was last known to belong to, and where.
     #[must_use]
-    pub fn group_names(&self) -> BTreeMap<InstanceId, AutoScalingGroupName> {
-        let named =
-            |(key, history): (&InstanceKey, &InstanceHistory)| Some((key.instance, history.last_group()?.name.clone()));
+    pub fn group_names(&self) -> BTreeMap<InstanceId, (Source, AutoScalingGroupName)> {
+        let named = |(key, history): (&InstanceKey, &InstanceHistory)| {
+            Some((key.instance, (key.source.clone(), history.last_group()?.name.clone())))
+        };
         self.instances.iter().filter_map(named).collect()
     }
 
@@ -258,8 +259,10 @@ impl Ledger {
             volume: None,
             event_id: Some(identity.clone()),
         });
-        let states = history.states.iter().map(|(state, span)| Recorded {
-            at: span.from,
+        let mut before = None;
+        let changes = history.states.iter().filter(|(_, state)| before.replace(*state) != Some(*state));
+        let states = changes.map(|(taken, state)| Recorded {
+            at: *taken,
             what: format!("{state} in a fleet snapshot"),
             volume: None,
             event_id: None,
@@ -307,7 +310,9 @@ impl Ledger {
                 keep_least(&mut ours.causes, key, caused);
             }
             join_all(&mut ours.transitions, theirs.transitions);
-            join_all(&mut ours.states, theirs.states);
+            for (taken, state) in theirs.states {
+                keep_least(&mut ours.states, taken, state);
+            }
             join_all(&mut ours.groups, theirs.groups);
         }
         for (group, theirs) in other.stacks {

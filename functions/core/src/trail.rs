@@ -9,13 +9,14 @@ mod filter;
 mod structure;
 mod unpack;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::analysis::Accounting;
 use crate::decode::Decoded;
 use crate::ids::Source;
 use crate::observation::Observation;
-use crate::time::{TimeSpan, Timestamp, join_span};
+use crate::time::{TimeSpan, Timestamp};
 
 pub use structure::{InstructionSet, Object, Structure};
 
@@ -64,8 +65,8 @@ pub struct FileReading {
     pub failed_decrypts: u64,
     /// From its earliest record to its latest.
     pub span: Option<TimeSpan>,
-    /// Whose records they are, where the first and the last agree.
-    pub source: Option<Source>,
+    /// The same for the records of each account and region.
+    pub spans: BTreeMap<Source, TimeSpan>,
 }
 
 impl FileReading {
@@ -146,12 +147,6 @@ impl LogReader {
             return LogFile::Unreadable(reason);
         }
         scanner.finish()
-    }
-}
-
-fn note_time(reading: &mut FileReading, time: Option<Timestamp>) {
-    if let Some(time) = time {
-        join_span(&mut reading.span, TimeSpan::at(time));
     }
 }
 

@@ -101,13 +101,10 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The stack of a group of now: the fleet's, else the one it was last seen with, else by rules on its name.
+    /// The stack of a group of now: the fleet's, else by rules on its name (rule 10).
     fn stack_of(&self, group: &GroupRef, source: &Source) -> String {
-        if let Some(group) = self.in_fleet(group, source) {
-            return self.question.stacks.of_group(group);
-        }
-        let last = self.question.ledger.stacks.get(group).and_then(|seen| seen.iter().max_by_key(|(_, span)| span.to));
-        last.map_or_else(|| self.question.stacks.of_name(group.name.as_str()), |(stack, _)| stack.clone())
+        let stacks = self.question.stacks;
+        self.in_fleet(group, source).map_or_else(|| stacks.of_name(group.name.as_str()), |group| stacks.of_group(group))
     }
 
     /// The stack that a migration at `at` counts under: its group's in the first fleet snapshot after it.

@@ -378,7 +378,7 @@ impl Teller<'_> {
     /// Whether the instance is known to have been running before `at`.
     fn evidence_of_running(&self, at: Timestamp) -> Option<Evidence> {
         let early = at - self.settings.coalesce;
-        if self.history.states.iter().any(|(state, span)| state.is_steady() && span.from <= early) {
+        if self.history.states.range(..=early).any(|(_, state)| state.is_steady()) {
             return Some(Evidence::Snapshot);
         }
         if self.history.launched().is_some_and(|launched| launched <= at) {

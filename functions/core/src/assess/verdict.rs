@@ -151,12 +151,25 @@ fn repair(history: Option<&InstanceHistory>, state: &LifecycleState, loss: Times
     if let Some((transition, at)) = first {
         return Repair::By { transition: transition.as_str(), at: Some(at) };
     }
-    let shown_after: Vec<Timestamp> =
-        history.states.values().filter(|span| span.to >= loss).map(|span| span.from).collect();
-    match shown_after.as_slice() {
-        [_, _, ..] => Repair::By { transition: "another state in a later fleet snapshot", at: None },
-        // Another state before it and this one only after: the change may lie on either side.
-        [from] if *from > loss && history.states.len() > 1 => Repair::Perhaps,
-        _ => Repair::None,
+    between_snapshots(history, state, loss)
+}
+
+/// Whether the state changed after `loss` from one fleet snapshot to the next. The state of now comes last; where it
+/// has no time it tells of a change only if it differs from a snapshot taken afterwards (rule 11).
+fn between_snapshots(history: &InstanceHistory, now: &LifecycleState, loss: Timestamp) -> Repair {
+    let shown = history.states.iter().map(|(taken, state)| (Some(*taken), state));
+    let mut before: Option<(Option<Timestamp>, &LifecycleState)> = None;
+    let mut repair = Repair::None;
+    for (taken, state) in shown.chain([(None, now)]) {
+        let changed = before.replace((taken, state)).filter(|(_, earlier)| *earlier != state);
+        let Some((Some(earlier), _)) = changed else { continue };
+        if earlier >= loss {
+            return Repair::By { transition: "another state in a later fleet snapshot", at: None };
+        }
+        // The change may lie on either side of it.
+        if taken.is_some_and(|taken| taken > loss) {
+            repair = Repair::Perhaps;
+        }
     }
+    repair
 }

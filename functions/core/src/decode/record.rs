@@ -156,6 +156,12 @@ impl<'a> Fields<'a> {
         Timestamp::parse(&text(self.event_time)?)
     }
 
+    /// The account and region that the record was delivered for, where it names both.
+    pub(super) fn source(&self) -> Option<Source> {
+        let region = text(self.aws_region).and_then(|text| Region::new(&text).ok())?;
+        Some(Source { account: self.recipient()?, region })
+    }
+
     /// The account that the record was delivered to.
     pub(super) fn recipient(&self) -> Option<AccountId> {
         AccountId::new(&text(self.recipient_account_id)?).ok()
@@ -194,11 +200,9 @@ fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     (!omitted).then_some(raw)
 }
 
-/// Whose record one is, and of what category: enough to place a log file.
+/// Of what kind a record is: enough to tell what a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identification {
-    /// The account and region, where the record names both.
-    pub source: Option<Source>,
     /// Whether it is an Insights event, which reports on other events and is none itself.
     pub insight: bool,
     /// Whether it looks like a CloudTrail record at all.
@@ -210,11 +214,8 @@ impl Identification {
     #[must_use]
     pub fn of(record: &[u8]) -> Option<Self> {
         let fields: Fields<'_> = serde_json::from_slice(record).ok()?;
-        let region = text(fields.aws_region).and_then(|t| Region::new(&t).ok());
-        let source = fields.recipient().zip(region).map(|(account, region)| Source { account, region });
         let category = text(fields.event_category);
         Some(Self {
-            source,
             insight: category.as_deref() == Some("Insight"),
             record: [fields.event_source, fields.event_name, fields.event_time, fields.event_id, fields.user_identity]
                 .iter()

@@ -1,5 +1,7 @@
 //! The AWS CLI's descriptions, made up.
 
+use serde_json::json;
+
 use super::*;
 use crate::ids::AutoScalingGroupArn;
 
@@ -194,7 +196,11 @@ fn pooled(fleet: &Fleet) -> (Option<&str>, &str) {
 
 #[test]
 fn a_warm_pools_group_is_the_one_named_else_the_one_launched_into_else_the_only_one_with_a_pool() {
-    let launched = |into: Option<&'static str>| move |_: InstanceId| into.map(name);
+    let home = source_of_arn("arn:aws:autoscaling:eu-central-1:111122223333:x").expect("a source");
+    let launched = |into: Option<&'static str>| {
+        let home = home.clone();
+        move |_: InstanceId| Some((home.clone(), name(into?)))
+    };
     // The group that is named, the group launched into, whether a second group has a warm pool, and whose it is.
     let table = [
         (Some("none"), Some("caf\u{e9}"), false, Some("none")),
@@ -215,6 +221,28 @@ fn a_warm_pools_group_is_the_one_named_else_the_one_launched_into_else_the_only_
             (group, "Warmed:Stopped"),
             "given {given:?}, launched into {into:?}, second {second}"
         );
+    }
+}
+
+#[test]
+fn of_groups_of_one_name_a_warm_pool_is_that_of_its_own_region() {
+    let arn =
+        |region: &str| format!("arn:aws:autoscaling:{region}:111122223333:autoScalingGroup:x:autoScalingGroupName/g");
+    let group = |region: &str| json!({"AutoScalingGroupName": "g", "AutoScalingGroupARN": arn(region), "WarmPoolConfiguration": {}, "Instances": []});
+    let text = json!({"AutoScalingGroups": [group("us-east-1"), group("eu-central-1")]}).to_string();
+    let region_of = |fleet: &Fleet| {
+        let member = fleet.members.first().expect("the pooled instance");
+        fleet.group_of(member).and_then(|group| group.source.as_ref()).map(|source| source.region.to_string())
+    };
+    for given in [Some("g"), None] {
+        let mut fleet = parse_groups(text.as_bytes()).expect("groups");
+        fleet.add_warm_pool(pool(), given.map(name).as_ref(), |_| None);
+        assert_eq!(region_of(&fleet).as_deref(), Some("eu-central-1"), "by its zone, given {given:?}");
+        // Where it was launched counts for more than anything.
+        let known = source_of_arn(&arn("us-east-1")).expect("a source");
+        let mut fleet = parse_groups(text.as_bytes()).expect("groups");
+        fleet.add_warm_pool(pool(), given.map(name).as_ref(), |_| Some((known.clone(), name("g"))));
+        assert_eq!(region_of(&fleet).as_deref(), Some("us-east-1"), "by its launch, given {given:?}");
     }
 }
 

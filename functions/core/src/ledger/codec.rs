@@ -81,7 +81,7 @@ struct InstanceEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     transitions: Vec<(Transition, EventId, TimeSpan)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    states: Vec<(LifecycleState, TimeSpan)>,
+    states: Vec<(Timestamp, LifecycleState)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<(GroupRef, TimeSpan)>,
 }
@@ -217,7 +217,7 @@ impl InstanceEntry {
             sightings: sightings.collect(),
             causes: causes.collect(),
             transitions: history.transitions.iter().map(|((t, id), span)| (*t, id.clone(), *span)).collect(),
-            states: history.states.iter().map(|(state, span)| (state.clone(), *span)).collect(),
+            states: history.states.iter().map(|(taken, state)| (*taken, state.clone())).collect(),
             groups: history.groups.iter().map(|(group, span)| (group.clone(), *span)).collect(),
         }
     }

@@ -70,7 +70,7 @@ impl Ledger {
     #[must_use]
     pub fn departed(&self, key: &InstanceKey) -> Option<Timestamp> {
         let history = self.instances.get(key)?;
-        let shown = history.states.values().map(|span| span.to).max();
+        let shown = history.states.keys().next_back().copied();
         let last_snapshot = self.sources.get(&key.source).and_then(|source| source.snapshots).map(|span| span.to);
         if shown.is_some() && shown == last_snapshot {
             return None;
@@ -124,7 +124,7 @@ impl InstanceHistory {
     fn last_trace(&self) -> Option<Timestamp> {
         let sightings = self.sightings.values().map(|seen| seen.time);
         let causes = self.causes.values().map(|caused| caused.time);
-        let spans = self.transitions.values().chain(self.states.values()).chain(self.groups.values());
-        sightings.chain(causes).chain(spans.map(|span: &TimeSpan| span.to)).max()
+        let spans = self.transitions.values().chain(self.groups.values()).map(|span: &TimeSpan| span.to);
+        sightings.chain(causes).chain(spans).chain(self.states.keys().copied()).max()
     }
 }

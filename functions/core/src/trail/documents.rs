@@ -1,16 +1,18 @@
 //! The documents of a text and their records: `{"Records": […]}`, `{"Events": […]}`, lists, JSON Lines, one record.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
-use crate::decode::{Decoded, Identification, decode_with_time};
+use crate::decode::{self, Decoded, Identification, Reading};
 use crate::ids::{AccountId, Region, Source};
-use crate::time::{DayClock, Timestamp};
+use crate::time::{DayClock, TimeSpan, Timestamp, join_span};
 
 use super::filter::{Filter, Sifted, skip_blank, string_end};
 use super::structure::{InstructionSet, Object, Structure};
-use super::{Asked, FileReading, LogFile, note_time};
+use super::{Asked, FileReading, LogFile};
 
 /// How many documents may pass before one of them must look like a record.
 const PATIENCE: u64 = 100;
@@ -38,6 +40,21 @@ enum State {
     Separator { of: Elements, nested: bool },
 }
 
+/// Whose the records of a delivered file are: one account and region's, as a few of them are asked.
+#[derive(Debug, Default)]
+struct Origin {
+    /// Whether each is asked instead.
+    exact: bool,
+    /// What the first that tells has told.
+    first: Option<Source>,
+    /// Where the last lies in the text at hand.
+    last: Option<(usize, usize)>,
+    /// From when to when those are that were not asked.
+    span: Option<TimeSpan>,
+    /// Whether any told otherwise than the first.
+    mixed: bool,
+}
+
 /// What a step needs or found.
 enum Step {
     Next(State, usize),
@@ -59,12 +76,10 @@ pub(super) struct Scanner<'a> {
     documents: u64,
     lines: bool,
     recognised: bool,
-    /// Whether the first record has told whose they are.
-    placed: bool,
-    /// Where the last record of a delivered file lies in the text at hand.
-    last_record: Option<(usize, usize)>,
-    /// The last record, once its text is out of hand.
-    last_text: Vec<u8>,
+    /// Whose the records of delivered lists are.
+    origin: Origin,
+    /// Whether the first record was looked at.
+    begun: bool,
     skipped: Option<&'static str>,
     strange: Option<String>,
 }
@@ -83,17 +98,28 @@ impl<'a> Scanner<'a> {
             documents: 0,
             lines: false,
             recognised: false,
-            placed: false,
-            last_record: None,
-            last_text: Vec::new(),
+            origin: Origin::default(),
+            begun: false,
             skipped: None,
             strange: None,
         }
     }
 
-    /// Reads a text that is all there.
+    /// Asks each record whose it is, as a text that comes in pieces demands: it cannot be read again.
+    pub(super) fn exactly(&mut self) {
+        self.origin.exact = true;
+    }
+
+    /// Reads a text that is all there. A delivered file is of one account and region, so a few of its records are
+    /// asked whose they are; where they do not agree, all are.
     pub(super) fn whole(&mut self, text: &[u8]) -> Result<(), String> {
-        self.feed(text, true).map(|_| ())
+        self.feed(text, true)?;
+        if self.origin.mixed && self.skipped.is_none() {
+            *self = Self::new(self.filter, self.set, self.asked, self.max_record);
+            self.exactly();
+            self.feed(text, true)?;
+        }
+        Ok(())
     }
 
     /// Reads as much of `text` as can be read and says how much that was; the rest is to come again with more.
@@ -114,13 +140,9 @@ impl<'a> Scanner<'a> {
                     if text.len() - at > self.max_record {
                         return Err(self.too_large());
                     }
-                    self.keep_last(text);
                     return Ok(at);
                 }
-                Step::More if self.state == State::Top && blank(text, at) => {
-                    self.keep_last(text);
-                    return Ok(text.len());
-                }
+                Step::More if self.state == State::Top && blank(text, at) => return Ok(text.len()),
                 Step::More => return Err("breaks off".to_owned()),
             }
         }
@@ -136,7 +158,12 @@ impl<'a> Scanner<'a> {
             let found = self.strange.unwrap_or_else(|| "JSON without records".to_owned());
             return LogFile::Unreadable(format!("not a CloudTrail log file: {found}"));
         }
-        self.verify_source();
+        if let Some(span) = self.origin.span {
+            join_span(&mut self.reading.span, span);
+            if let Some(source) = self.origin.first {
+                join_in(&mut self.reading.spans, source, span);
+            }
+        }
         LogFile::Read(self.reading)
     }
 
@@ -319,8 +346,7 @@ impl<'a> Scanner<'a> {
             None => Step::More,
             Some(b',') => Step::Next(State::Element { of, nested, first: false }, at + 1),
             Some(b']') => {
-                self.keep_last(text);
-                self.verify_source();
+                self.verify_last(text);
                 Step::Next(after(nested), at + 1)
             }
             Some(_) => Step::Broken("not JSON between its records".to_owned()),
@@ -332,7 +358,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn malformed(&mut self, reason: &'static str) {
-        self.placed = true;
         self.reading.records += 1;
         self.reading.take(Decoded::malformed(reason));
     }
@@ -355,12 +380,20 @@ impl<'a> Scanner<'a> {
     /// One record, delimited: counted, timed, and parsed if it can mean something.
     #[inline]
     fn record(&mut self, text: &[u8], start: usize, object: &Object) {
-        if !self.placed {
-            self.place(text.get(start..object.end).unwrap_or_default());
+        let record = || text.get(start..object.end).unwrap_or_default();
+        if !self.begun || self.origin.exact || self.origin.first.is_none() {
+            return self.record_of_some_source(text, start, object);
         }
-        self.last_record = Some((start, object.end));
+        self.origin.last = Some((start, object.end));
         let time = match self.filter.sift(text, start, object) {
-            Sifted::Candidate => return self.candidate(text.get(start..object.end).unwrap_or_default()),
+            Sifted::Candidate => {
+                let Reading { time, source, decoded } = decode::read(record());
+                self.origin.mixed |= source.is_some() && source != self.origin.first;
+                if self.keep(decoded, time) {
+                    self.note_alike(time);
+                }
+                return;
+            }
             Sifted::Nothing(time) => time.and_then(|text| self.clock.read(text)),
         };
         if !self.asked.everything() && !time.is_some_and(|time| self.asked.holds(time)) {
@@ -368,25 +401,65 @@ impl<'a> Scanner<'a> {
         }
         self.reading.records += 1;
         self.reading.irrelevant += 1;
-        note_time(&mut self.reading, time);
+        self.note_alike(time);
     }
 
-    /// A record that is parsed in any case.
-    fn candidate(&mut self, record: &[u8]) {
-        let (time, decoded) = decode_with_time(record);
-        self.keep(decoded, time);
+    #[inline]
+    fn note_alike(&mut self, time: Option<Timestamp>) {
+        if let Some(time) = time {
+            join_span(&mut self.origin.span, TimeSpan::at(time));
+        }
     }
 
-    fn keep(&mut self, decoded: Decoded, time: Option<Timestamp>) {
+    /// A record that is asked whose it is.
+    fn record_of_some_source(&mut self, text: &[u8], start: usize, object: &Object) {
+        let record = text.get(start..object.end).unwrap_or_default();
+        let (source, insight) = self.place(record);
+        if !self.begun && insight {
+            self.skipped = Some("an Insight file");
+        }
+        self.begun = true;
+        if self.origin.first.is_none() {
+            self.origin.first.clone_from(&source);
+        }
+        // What does not tell is taken for one of the others'.
+        let source = source.or_else(|| self.origin.first.clone());
+        self.origin.last = Some((start, object.end));
+        match self.filter.sift(text, start, object) {
+            Sifted::Candidate => {
+                let Reading { time, decoded, .. } = decode::read(record);
+                if self.keep(decoded, time) {
+                    self.note(time, source);
+                }
+            }
+            Sifted::Nothing(time) => {
+                let time = time.and_then(|text| self.clock.read(text));
+                if self.keep(Decoded::NOTHING, time) {
+                    self.note(time, source);
+                }
+            }
+        }
+    }
+
+    /// Counts a record if it is asked for, and says whether it is.
+    fn keep(&mut self, decoded: Decoded, time: Option<Timestamp>) -> bool {
         // What has no time lies in no window, and malformed it is all the same.
         let malformed = matches!(decoded, Decoded::Malformed { .. });
         let inside = time.map_or(malformed, |time| self.asked.holds(time));
         if !self.asked.everything() && !inside {
-            return;
+            return false;
         }
         self.reading.records += 1;
         self.reading.take(decoded);
-        note_time(&mut self.reading, time);
+        true
+    }
+
+    fn note(&mut self, time: Option<Timestamp>, source: Option<Source>) {
+        let Some(span) = time.map(TimeSpan::at) else { return };
+        join_span(&mut self.reading.span, span);
+        if let Some(source) = source {
+            join_in(&mut self.reading.spans, source, span);
+        }
     }
 
     /// Something that may be a record, a `lookup-events` entry, or an EventBridge event around a record.
@@ -415,12 +488,14 @@ impl<'a> Scanner<'a> {
             self.malformed("a lookup-events entry without its CloudTrailEvent");
             return;
         }
-        if !self.placed || (!self.recognised && self.documents <= PATIENCE) {
+        if !self.begun || (!self.recognised && self.documents <= PATIENCE) {
+            self.begun = true;
             self.identify(inner);
         }
-        self.last_text.clear();
-        self.last_text.extend_from_slice(inner);
-        self.candidate(inner);
+        let Reading { time, source, decoded } = decode::read(inner);
+        if self.keep(decoded, time) {
+            self.note(time, source);
+        }
     }
 
     /// What a document that may be a record tells of the file.
@@ -440,24 +515,10 @@ impl<'a> Scanner<'a> {
             );
         }
         self.recognised |= identification.record;
-        if !self.placed {
-            self.placed = true;
-            self.reading.source = identification.source;
-        }
-    }
-
-    /// What the first record of a delivered file tells of it.
-    fn place(&mut self, record: &[u8]) {
-        self.placed = true;
-        let (source, insight) = self.origin(record);
-        if insight {
-            self.skipped = Some("an Insight file");
-        }
-        self.reading.source = source;
     }
 
     /// Whose record one is, and whether it is an Insights event, without parsing all of it.
-    fn origin(&self, record: &[u8]) -> (Option<Source>, bool) {
+    fn place(&self, record: &[u8]) -> (Option<Source>, bool) {
         let mut structure = Structure::new(self.set);
         let (mut account, mut region, mut insight) = (None, None, false);
         let (mut at, mut after_value) = (1, false);
@@ -475,22 +536,18 @@ impl<'a> Scanner<'a> {
         (account.zip(region).map(|(account, region)| Source { account, region }), insight)
     }
 
-    /// Keeps the last record of a delivered file while its text is at hand.
-    fn keep_last(&mut self, text: &[u8]) {
-        if let Some(record) = self.last_record.take().and_then(|(start, end)| text.get(start..end)) {
-            self.last_text.clear();
-            self.last_text.extend_from_slice(record);
+    /// Asks the last record of a list whose it is.
+    fn verify_last(&mut self, text: &[u8]) {
+        let last = self.origin.last.take().and_then(|(start, end)| text.get(start..end));
+        if let Some(last) = last.filter(|_| !self.origin.exact) {
+            let (source, _) = self.place(last);
+            self.origin.mixed |= source != self.origin.first;
         }
     }
+}
 
-    /// A delivered file is of one account and region; one whose last record says otherwise is not such a file.
-    fn verify_source(&mut self) {
-        if !self.last_text.is_empty() {
-            let last_text = std::mem::take(&mut self.last_text);
-            let (last, _) = self.origin(&last_text);
-            self.reading.source = self.reading.source.take().filter(|first| last.as_ref() == Some(first));
-        }
-    }
+fn join_in(spans: &mut BTreeMap<Source, TimeSpan>, source: Source, span: TimeSpan) {
+    spans.entry(source).and_modify(|old| *old = old.join(span)).or_insert(span);
 }
 
 /// The end of any value, or nothing if it is not in the text.

@@ -13,6 +13,7 @@ use super::filter::Filter;
 use super::*;
 use crate::decode::decode;
 use crate::observation::Kind;
+use crate::time::join_span;
 
 const ACCOUNT: &str = "111122223333";
 const INSTANCE: &str = "i-0123456789abcdef0";
@@ -207,7 +208,10 @@ fn in_pieces(text: &[u8], cuts: &[usize], limits: Limits, asked: Asked) -> LogFi
 /// What became of a file, without the wording of why not.
 fn outcome(file: &LogFile) -> String {
     match file {
-        LogFile::Read(reading) => format!("{reading:?}"),
+        LogFile::Read(reading) => {
+            let FileReading { observations, records, irrelevant, malformed, failed_decrypts, span, .. } = reading;
+            format!("{observations:?} {records} {irrelevant} {malformed:?} {failed_decrypts} {span:?}")
+        }
         LogFile::Skipped(kind) => format!("skipped: {kind}"),
         LogFile::Unreadable(_) => "unreadable".to_owned(),
     }
@@ -247,7 +251,7 @@ fn a_file_without_records_is_read_and_has_none() {
         for file in [text.as_bytes().to_vec(), gzip(text)] {
             let reading = reading(&file);
             assert_eq!((reading.records, reading.observations.len(), reading.span), (0, 0, None), "{text:?}");
-            assert_eq!(reading.source, None, "{text:?}");
+            assert_eq!(places(&reading), [""; 0], "{text:?}");
         }
     }
 }
@@ -395,8 +399,7 @@ fn a_large_file_is_read_in_pieces_with_the_same_answer() {
         let (reading, others) = (reading(file), others as u64);
         assert_eq!((reading.records, reading.irrelevant, malformed(&reading)), (others + 6, others + 2, 1), "{what}");
         assert_eq!(reading.observations.len(), 4, "{what}");
-        let source = reading.source.as_ref().map(ToString::to_string);
-        assert_eq!(source.as_deref(), Some("111122223333 eu-central-1"), "{what}");
+        assert_eq!(places(&reading), ["111122223333 eu-central-1"], "{what}");
         assert_accounted(&reading);
     }
 }
@@ -500,7 +503,7 @@ fn a_single_record_is_read_alone_and_in_its_envelope() {
         let reading = reading(&text);
         assert_eq!((reading.records, sightings(&reading)), (1, 1), "{text}");
         assert_eq!(reading.span, Some(TimeSpan::at(time("01:00"))), "{text}");
-        assert_eq!(reading.source.as_ref().map(ToString::to_string).as_deref(), Some("111122223333 eu-central-1"));
+        assert_eq!(places(&reading), ["111122223333 eu-central-1"], "{text}");
     }
 }
 
@@ -709,33 +712,59 @@ fn a_record_without_a_time_lies_in_no_window_but_malformed_it_is() {
     assert_eq!((windowed.records, windowed.irrelevant, malformed(&windowed)), (2, 0, 1));
 }
 
+fn places(reading: &FileReading) -> Vec<String> {
+    reading.spans.keys().map(ToString::to_string).collect()
+}
+
 #[test]
-fn a_file_is_of_a_place_only_if_its_first_and_last_records_agree() {
-    let here = || record("DescribeInstances", "01:00");
-    let moved = |pointer: &str, value: Value| {
-        let mut record = here();
+fn each_account_and_region_is_seen_for_as_long_as_its_own_records_say() {
+    let here = |at: &str| record("DescribeInstances", at);
+    let moved = |at: &str, pointer: &str, value: Value| {
+        let mut record = here(at);
         record[pointer] = value;
         record
     };
-    let elsewhere = || moved("awsRegion", json!("us-east-1"));
+    let west = |at: &str| moved(at, "awsRegion", json!("us-west-2"));
+    let other = |at: &str| moved(at, "recipientAccountId", json!("444455556666"));
+    let (mine, wests, others) = ("111122223333 eu-central-1", "111122223333 us-west-2", "444455556666 eu-central-1");
     let table = [
-        (vec![here()], true),
-        (vec![here(), here()], true),
-        (vec![here(), sighting("02:00"), here()], true),
-        (vec![here(), elsewhere()], false),
-        (vec![elsewhere(), here()], false),
-        (vec![here(), moved("recipientAccountId", json!("444455556666"))], false),
-        (vec![here(), moved("recipientAccountId", Value::Null)], false),
-        (vec![moved("awsRegion", json!("")), here()], false),
-        (vec![json!(17), here()], false),
+        (vec![here("01:00")], vec![(mine, "01:00", "01:00")]),
+        (vec![here("01:00"), sighting("03:00"), here("02:00")], vec![(mine, "01:00", "03:00")]),
+        (vec![here("01:00"), west("02:00")], vec![(mine, "01:00", "01:00"), (wests, "02:00", "02:00")]),
+        (vec![west("05:00"), here("01:00"), here("02:00")], vec![(mine, "01:00", "02:00"), (wests, "05:00", "05:00")]),
+        (vec![here("01:00"), other("02:00")], vec![(mine, "01:00", "01:00"), (others, "02:00", "02:00")]),
+        // A record in the midst that is parsed anyway tells that the file is of several.
+        (
+            vec![
+                here("01:00"),
+                moved("05:00", "awsRegion", json!("us-west-2")),
+                {
+                    let mut foreign = sighting("06:00");
+                    foreign["awsRegion"] = json!("us-west-2");
+                    foreign
+                },
+                here("02:00"),
+            ],
+            vec![(mine, "01:00", "02:00"), (wests, "05:00", "06:00")],
+        ),
+        // What does not tell is taken for one of the others'.
+        (vec![here("01:00"), moved("02:00", "recipientAccountId", Value::Null)], vec![(mine, "01:00", "02:00")]),
+        (vec![json!(17), here("01:00"), json!({})], vec![(mine, "01:00", "01:00")]),
+        (vec![moved("01:00", "awsRegion", json!("")), here("02:00")], vec![(mine, "02:00", "02:00")]),
     ];
-    for (records, agree) in table {
-        let reading = reading(log(&records));
-        let expected = agree.then(|| "111122223333 eu-central-1".to_owned());
-        assert_eq!(reading.source.map(|source| source.to_string()), expected, "{records:?}");
-    }
-    for text in [lines(&[here(), elsewhere()]), json!([here(), elsewhere()]).to_string()] {
-        assert_eq!(reading(&text).source, None, "{text}");
+    for (records, expected) in table {
+        let texts = [log(&records), lines(&records), json!(records).to_string()];
+        // Lines that begin with a number are none of JSON Lines'.
+        for text in texts.iter().filter(|text| !text.starts_with("17")) {
+            let found = reading(text).spans;
+            let found: Vec<_> = found.iter().map(|(source, span)| (source.to_string(), span.from, span.to)).collect();
+            let of = |(source, from, to): &(&str, &str, &str)| ((*source).to_owned(), time(from), time(to));
+            // A list of anything has no first record whose place the others could share.
+            let shared = text.starts_with("{\"Records") || !records.iter().any(|r| r["recipientAccountId"].is_null());
+            if shared {
+                assert_eq!(found, expected.iter().map(of).collect::<Vec<_>>(), "{text}");
+            }
+        }
     }
 }
 
@@ -896,9 +925,7 @@ fn strict_records(text: &[u8]) -> Option<Vec<Box<RawValue>>> {
     }
     let (_, list) = members.0.iter().find(|(key, _)| key == "Records")?;
     let elements: Vec<Box<RawValue>> = serde_json::from_str(list.get()).ok()?;
-    // Of a key that comes twice in a record the filter takes the first and the decoder the last.
-    let doubled = elements.iter().any(|e| serde_json::from_str::<Members>(e.get()).is_ok_and(|m| m.has_doubles()));
-    (!doubled).then_some(elements)
+    Some(elements)
 }
 
 /// What a reader that parses every record would find.
@@ -910,7 +937,9 @@ fn plainly(elements: &[Box<RawValue>]) -> FileReading {
         let time = serde_json::from_str::<Value>(element.get())
             .ok()
             .and_then(|value| Timestamp::parse(value["eventTime"].as_str()?));
-        note_time(&mut plain, time);
+        if let Some(time) = time {
+            join_span(&mut plain.span, TimeSpan::at(time));
+        }
     }
     plain
 }
@@ -935,7 +964,8 @@ fn a_damaged_text_is_read_as_a_plain_json_reader_would_or_not_at_all() {
         match &file {
             LogFile::Read(reading) => {
                 let mut plain = plainly(&elements);
-                plain.source.clone_from(&reading.source);
+                // Of a damaged record the place may differ.
+                plain.spans.clone_from(&reading.spans);
                 // Of what is no object the reasons may differ.
                 assert_eq!(malformed(reading), malformed(&plain), "{}", shown(text));
                 plain.malformed.clone_from(&reading.malformed);

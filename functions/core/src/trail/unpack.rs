@@ -107,6 +107,7 @@ impl Unpacker {
 
     /// Feeds a text piece by piece, keeping only the record that is not complete.
     fn pieces(&mut self, mut text: impl Read, limit: u64, scanner: &mut Scanner<'_>) -> Result<(), String> {
+        scanner.exactly();
         let mut total = 0_u64;
         let mut held = std::mem::take(&mut self.text);
         held.clear();

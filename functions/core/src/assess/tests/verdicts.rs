@@ -122,6 +122,26 @@ fn a_change_between_fleet_snapshots_is_a_transition_if_it_came_after_the_migrati
             "undetermined | confirmed a@7200",
         ),
         (
+            "rule 8: older snapshots of the state of now do not move a change that may lie on either side",
+            moved().snapshot("InService", 4_000).snapshot("Standby", 5_000).snapshot("InService", 9_000),
+            "undetermined | confirmed a@7200",
+        ),
+        (
+            "rule 8: nor does the change back before it",
+            moved().snapshot("Standby", 4_000).snapshot("InService", 5_000).snapshot("Standby", 9_000).state("Standby"),
+            "undetermined | confirmed a@7200",
+        ),
+        (
+            "rule 8: the state of now is another than that of a snapshot afterwards",
+            moved().snapshot("InService", 9_000).state("Standby"),
+            "recovered | confirmed a@7200",
+        ),
+        (
+            "rule 11: a state of now without a time shows no change since an earlier snapshot",
+            moved().snapshot("Pending", 1_000),
+            "exposed | confirmed a@7200",
+        ),
+        (
             "rule 8: a first snapshot afterwards shows no change",
             moved().snapshot("InService", 9_000),
             "exposed | confirmed a@7200",
@@ -260,7 +280,10 @@ fn the_reason_of_an_undetermined_verdict_is_named() {
         (moved().state("Warmed:Stopped"), "Warmed:Stopped"),
         (moved().complete_through(7_300), "pending"),
         (quiet().sight("a", 7_200), "cannot be placed"),
-        (moved().snapshot("InService", 5_000).snapshot("Standby", 9_000), "between two fleet snapshots"),
+        (
+            moved().snapshot("InService", 5_000).snapshot("Standby", 9_000).state("Standby"),
+            "between two fleet snapshots",
+        ),
     ];
     assert_eq!(table.len(), 7);
     for (story, named) in table {
