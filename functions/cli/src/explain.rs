@@ -27,7 +27,7 @@ struct Line {
 
 pub(crate) fn run(arguments: &Explain) -> Result<End> {
     let Gathered { ledger, fleet, stacks, settings, state, .. } = gather(&arguments.inputs)?;
-    let question = Question { ledger: &ledger, fleet: fleet.as_ref(), stacks: &stacks, settings: &settings, all: true };
+    let question = Question { ledger: &ledger, fleet: fleet.as_ref(), stacks: &stacks, settings: &settings, complete: None, all: true };
     let subjects = question.of_instance(arguments.instance);
     if subjects.is_empty() {
         bail!(

@@ -13,7 +13,7 @@ use crossbeam_channel::{Sender, bounded};
 use exposure_core::analysis::{Accounting, Window};
 use exposure_core::ids::Source;
 use exposure_core::ledger::{Absorbed, Ledger};
-use exposure_core::observation::{Kind, Observation};
+use exposure_core::observation::Observation;
 use exposure_core::time::{TimeSpan, join_span};
 use exposure_core::trail::{Asked, Limits, LogFile, LogReader};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -63,7 +63,8 @@ pub(crate) fn read(inputs: &Inputs, ledger: &mut Ledger) -> Result<Read> {
         for batch in batches {
             for observation in &batch {
                 let absorbed = ledger.absorb(observation);
-                read.count(observation, absorbed);
+                read.accounting.count(&observation.kind, absorbed);
+                read.too_old += u64::from(absorbed == Absorbed::TooOld);
             }
         }
         for worker in workers {
@@ -159,22 +160,6 @@ impl Read {
         }
         if let Some(span) = other.span {
             join_span(&mut self.span, span);
-        }
-    }
-
-    fn count(&mut self, observation: &Observation, absorbed: Absorbed) {
-        let accounting = &mut self.accounting;
-        match (&observation.kind, absorbed) {
-            // The record is counted as malformed already.
-            (Kind::UnnamedLaunch, _) => {}
-            (Kind::Transition { .. }, _) => accounting.irrelevant += 1,
-            (_, Absorbed::TooOld) => {
-                accounting.irrelevant += 1;
-                self.too_old += 1;
-            }
-            (_, Absorbed::Known) => accounting.duplicates += 1,
-            (Kind::Sighting { .. }, Absorbed::New) => accounting.sightings += 1,
-            (Kind::Cause { .. }, Absorbed::New) => accounting.causes += 1,
         }
     }
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::assess::{Confidence, Judgement, Reattachment, Settings, Timeline, Verdict};
 use crate::fleet::Fleet;
-use crate::ids::{AccountId, AutoScalingGroupName, EventId, InstanceId, Region, VolumeId};
-use crate::ledger::{Departed, Ledger};
+use crate::ids::{AccountId, AutoScalingGroupName, EventId, InstanceId, InstanceKey, Region, Source, VolumeId};
+use crate::ledger::{Absorbed, Departed, Ledger, Standing};
 use crate::lifecycle::LifecycleState;
-use crate::observation::Cause;
+use crate::observation::{Cause, Kind};
 use crate::stacks::{OVERFLOW, StackRules};
 use crate::time::{TimeSpan, Timestamp};
 
@@ -81,6 +81,18 @@ pub struct Accounting {
 }
 
 impl Accounting {
+    /// Counts a record whose observation was absorbed.
+    pub fn count(&mut self, kind: &Kind, absorbed: Absorbed) {
+        match (kind, absorbed) {
+            // The record is counted as malformed already.
+            (Kind::UnnamedLaunch, _) => {}
+            (Kind::Transition { .. }, _) | (_, Absorbed::TooOld) => self.irrelevant += 1,
+            (_, Absorbed::Known) => self.duplicates += 1,
+            (Kind::Sighting { .. }, Absorbed::New) => self.sightings += 1,
+            (Kind::Cause { .. }, Absorbed::New) => self.causes += 1,
+        }
+    }
+
     /// Whether every record is accounted for.
     #[must_use]
     pub fn balances(&self) -> bool {
@@ -238,6 +250,9 @@ pub struct Question<'a> {
     pub stacks: &'a StackRules,
     /// The numbers of the rules.
     pub settings: &'a Settings,
+    /// Up to which time each account and region is complete; nothing where the input is all that there will be. One that
+    /// is not in it is complete up to no time at all.
+    pub complete: Option<&'a BTreeMap<Source, Timestamp>>,
     /// Whether to list every member and every instance sighted or launched.
     pub all: bool,
 }
@@ -302,6 +317,25 @@ impl Question<'_> {
                 departed.counted = subject.tally();
             }
         }
+    }
+
+    /// The migrations of all instances as they are judged now, to be counted in the running totals.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        let groups = Groups::new(self);
+        let mut standing = Vec::new();
+        for subject in subjects(self, &groups, None) {
+            let Some(source) = subject.source else { continue };
+            let key = InstanceKey { source, instance: subject.instance };
+            for (migration, stack) in subject.timeline.migrations.iter().zip(subject.counted_under) {
+                let partial = migration.confidence == Confidence::Partial;
+                if partial || migration.confidence.counts() {
+                    let (key, at, pending) = (key.clone(), migration.at, migration.pending);
+                    standing.push(Standing { key, at, partial, pending, stack });
+                }
+            }
+        }
+        standing
     }
 
     /// All that is said of one instance, in whichever account and region it is known.

@@ -7,10 +7,8 @@ mod verdict;
 
 use jiff::SignedDuration;
 
-use crate::time::Timestamp;
-
 pub use attachments::{Attachment, SeenAt};
-pub use timeline::{Confidence, Evidence, Loss, Migration, Placement, Reattachment, Step, Timeline};
+pub use timeline::{Complete, Confidence, Evidence, Loss, Migration, Placement, Reattachment, Step, Timeline};
 pub use verdict::{Judgement, Verdict};
 
 pub(crate) use timeline::timeline;
@@ -22,9 +20,6 @@ pub struct Settings {
     /// Sightings of one volume closer together than this, from the first, are one attachment; unexplained
     /// reattachments of one instance likewise one migration.
     pub coalesce: SignedDuration,
-    /// Until when every stream that could carry a cause is complete. A migration whose last sighting lies less than
-    /// [`Settings::settle`] before it is pending. `None` where the input is all that there will be.
-    pub complete_through: Option<Timestamp>,
     /// How long a cause may arrive after its sighting.
     pub settle: SignedDuration,
 }
@@ -45,7 +40,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { coalesce: Self::COALESCE, complete_through: None, settle: Self::SETTLE }
+        Self { coalesce: Self::COALESCE, settle: Self::SETTLE }
     }
 }
 

@@ -7,7 +7,10 @@ use crate::lifecycle::LifecycleState;
 use crate::time::Timestamp;
 
 pub(crate) use describe::describe as describe_json;
-pub use describe::{Activity, FleetError, WarmPoolMember, parse_activities, parse_groups, parse_warm_pool};
+pub use describe::{
+    Activity, FleetError, InvalidActivity, ToldActivity, WarmPoolMember, parse_activities, parse_groups,
+    parse_warm_pool,
+};
 
 /// What Auto Scaling said of an account's groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

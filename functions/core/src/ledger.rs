@@ -3,6 +3,7 @@
 
 mod codec;
 mod forget;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,9 @@ use crate::time::{TimeSpan, Timestamp, join_span};
 
 pub use codec::LedgerError;
 pub use forget::{Departed, Forgotten, Tally};
+pub use totals::{Standing, Totals};
+
+use totals::{Counted, CountedKey, Service};
 
 /// The memory of the analysis. See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(crate) struct SourceHistory {
     pub(crate) unnamed_launches: BTreeSet<EventId>,
     /// Whether it has shown launches of instances that are forgotten.
     pub(crate) forgotten_launches: bool,
+    /// How long instances were in service.
+    pub(crate) service: Service,
 }
 
 /// What is remembered of one instance.
@@ -52,6 +58,8 @@ pub(crate) struct InstanceHistory {
     pub(crate) states: BTreeMap<Timestamp, LifecycleState>,
     /// By group, from the first evidence of membership to the last.
     pub(crate) groups: BTreeMap<GroupRef, TimeSpan>,
+    /// Its migrations that were counted in the running totals.
+    pub(crate) counted: BTreeMap<CountedKey, Counted>,
 }
 
 /// One sighting. Of copies with one identity the least by this order is kept: the instance's own account's first.
@@ -227,6 +235,58 @@ impl Ledger {
         }
     }
 
+    /// The fleet of an account and region as its last timed snapshot showed it, with the stack of each group as the
+    /// value of `stack_tag`; nothing where there was none. It stands in for a snapshot that could not be taken.
+    #[must_use]
+    pub fn last_fleet(&self, source: &Source, stack_tag: &str) -> Option<Fleet> {
+        let last = self.sources.get(source)?.snapshots?.to;
+        let mut fleet = Fleet::default();
+        let mut places: BTreeMap<GroupRef, usize> = BTreeMap::new();
+        for (key, history) in self.instances.iter().filter(|(key, _)| key.source == *source) {
+            let Some(state) = history.states.get(&last) else { continue };
+            let group = history.last_group().map(|group| {
+                *places.entry(group.clone()).or_insert_with(|| {
+                    let seen = self.stacks.get(group).and_then(|seen| seen.iter().max_by_key(|(_, span)| span.to));
+                    let tags = seen.map(|(stack, _)| (stack_tag.to_owned(), stack.clone())).into_iter().collect();
+                    let (name, arn) = (group.name.clone(), group.arn.clone());
+                    let source = Some(source.clone());
+                    fleet.groups.push(crate::fleet::Group { name, arn, source, tags, has_warm_pool: false });
+                    fleet.groups.len() - 1
+                })
+            });
+            let region = Some(source.region.clone());
+            fleet.members.push(crate::fleet::Member { instance: key.instance, group, state: state.clone(), region });
+        }
+        Some(fleet)
+    }
+
+    /// Of an account and region, how many instances first showed in fleet snapshots of some time, after an earlier one
+    /// without them; and how many of those have a launch or a sighting on record. Newcomers that no record tells of are
+    /// a sign of a source that sees nothing.
+    #[must_use]
+    pub fn newcomers(&self, source: &Source, shown: TimeSpan) -> (u64, u64) {
+        let Some(first) = self.sources.get(source).and_then(|source| source.snapshots) else { return (0, 0) };
+        let new = |history: &&InstanceHistory| {
+            history.states.keys().next().is_some_and(|taken| *taken > first.from && shown.holds(*taken))
+        };
+        let all = self.instances.iter().filter(|(key, _)| key.source == *source).map(|(_, history)| history);
+        all.filter(new).fold((0, 0), |(all, told), history| {
+            (all + 1, told + u64::from(history.launched().is_some() || !history.sightings.is_empty()))
+        })
+    }
+
+    /// When the last timed fleet snapshot of an account and region was taken.
+    #[must_use]
+    pub fn snapshots_through(&self, source: &Source) -> Option<Timestamp> {
+        self.sources.get(source)?.snapshots.map(|span| span.to)
+    }
+
+    /// From the first record of an account and region to the last.
+    #[must_use]
+    pub fn observed_span(&self, source: &Source) -> Option<TimeSpan> {
+        self.sources.get(source)?.observed
+    }
+
     /// The account and region of every instance.
     #[must_use]
     pub fn places(&self) -> BTreeMap<InstanceId, Source> {
@@ -288,12 +348,14 @@ impl Ledger {
         self.instances.is_empty()
     }
 
-    /// The union with another ledger.
+    /// The union with another ledger. Both must have forgotten the same: forget in both first, up to the later of their
+    /// ends, or what one has forgotten comes back with the other.
     pub fn merge(&mut self, other: Self) {
         for (source, theirs) in other.sources {
             let ours = self.sources.entry(source).or_default();
             ours.unnamed_launches.extend(theirs.unnamed_launches);
             ours.forgotten_launches |= theirs.forgotten_launches;
+            ours.service.merge(theirs.service);
             if let Some(span) = theirs.observed {
                 join_span(&mut ours.observed, span);
             }
@@ -314,6 +376,7 @@ impl Ledger {
                 keep_least(&mut ours.states, taken, state);
             }
             join_all(&mut ours.groups, theirs.groups);
+            totals::join_counted(&mut ours.counted, theirs.counted);
         }
         for (group, theirs) in other.stacks {
             join_all(self.stacks.entry(group).or_default(), theirs);

@@ -6,10 +6,12 @@
 pub mod analysis;
 pub mod assess;
 pub mod decode;
+pub mod figures;
 pub mod fleet;
 pub mod ids;
 pub mod ledger;
 pub mod lifecycle;
+pub mod metrics;
 pub mod observation;
 pub mod stacks;
 pub mod time;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::Question;
-use crate::assess::{Judgement, Placement, Timeline, judge, timeline};
+use crate::assess::{Complete, Judgement, Placement, Timeline, judge, timeline};
 use crate::fleet::{Fleet, Group, Member};
 use crate::ids::{AutoScalingGroupArn, AutoScalingGroupName, InstanceId, InstanceKey, Region, Source};
 use crate::ledger::{GroupRef, InstanceHistory, Ledger, Tally};
@@ -121,7 +121,12 @@ impl<'a> Groups<'a> {
         let history = self.question.ledger.sources.get(source);
         let shown = self.shows_launches.get(source).copied().unwrap_or_default()
             || history.is_some_and(|history| history.forgotten_launches);
+        let complete = match self.question.complete {
+            None => Complete::Always,
+            Some(through) => through.get(source).map_or(Complete::Unknown, |through| Complete::Through(*through)),
+        };
         Placement {
+            complete,
             observed: history.and_then(|history| history.observed),
             shows_launches: shown && history.is_some_and(|history| history.unnamed_launches.is_empty()),
         }

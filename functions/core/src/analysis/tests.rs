@@ -157,7 +157,7 @@ impl World {
 
     fn question(&self) -> Question<'_> {
         let Self { ledger, fleet, rules, all, settings, .. } = self;
-        Question { ledger, fleet: fleet.as_ref(), stacks: rules, settings, all: *all }
+        Question { ledger, fleet: fleet.as_ref(), stacks: rules, settings, complete: None, all: *all }
     }
 
     fn answer(&self) -> Analysis {

@@ -4,6 +4,7 @@ mod causes;
 mod migrations;
 mod verdicts;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
@@ -30,6 +31,7 @@ struct Story {
     activities: Vec<(i64, bool)>,
     watched: Vec<(i64, i64)>,
     settings: Settings,
+    complete_through: Option<Timestamp>,
     state: &'static str,
 }
 
@@ -66,6 +68,7 @@ fn quiet() -> Story {
         activities: Vec::new(),
         watched: Vec::new(),
         settings: Settings::default(),
+        complete_through: None,
         state: "InService",
     }
 }
@@ -174,7 +177,7 @@ impl Story {
     }
 
     fn complete_through(mut self, time: i64) -> Self {
-        self.settings.complete_through = Some(at(time));
+        self.complete_through = Some(at(time));
         self
     }
 
@@ -228,7 +231,10 @@ impl Story {
     fn ask<T>(&self, ask: impl FnOnce(&Question<'_>) -> T) -> T {
         let fleet = Self::fleet(self.state, None);
         let (ledger, stacks) = (self.ledger(), StackRules::default());
-        ask(&Question { ledger: &ledger, fleet: Some(&fleet), stacks: &stacks, settings: &self.settings, all: true })
+        let through = self.complete_through.map(|through| BTreeMap::from([(source("eu-central-1"), through)]));
+        let settings = &self.settings;
+        let complete = through.as_ref();
+        ask(&Question { ledger: &ledger, fleet: Some(&fleet), stacks: &stacks, settings, complete, all: true })
     }
 
     fn answer(&self) -> Analysis {

@@ -65,13 +65,27 @@ pub enum Evidence {
     NoLaunchShown,
 }
 
-/// What can be said of launches of an instance's account and region.
+/// Up to which time every stream that could carry a cause is complete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Complete {
+    /// The input is all that there will be.
+    #[default]
+    Always,
+    /// So far. A migration whose last sighting lies less than [`Settings::settle`] before it is pending.
+    Through(Timestamp),
+    /// That cannot be said: every migration is pending.
+    Unknown,
+}
+
+/// What can be said of records of an instance's account and region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Placement {
     /// From the first record seen to the last.
     pub observed: Option<TimeSpan>,
     /// Whether launches are shown at all, and each with its instances.
     pub shows_launches: bool,
+    /// Whether a cause may still arrive.
+    pub complete: Complete,
 }
 
 /// Unexplained reattachments that are one host move.
@@ -328,7 +342,11 @@ impl Teller<'_> {
         let (confidence, evidence) = self.confidence(at, &again, &missing);
         let volumes: BTreeSet<VolumeId> = group.iter().map(|attachment| attachment.volume).collect();
         let last = group.iter().map(|attachment| attachment.last).max().unwrap_or(at);
-        let settled = self.settings.complete_through.is_none_or(|through| last + self.settings.settle <= through);
+        let settled = match self.placement.complete {
+            Complete::Always => true,
+            Complete::Through(through) => last + self.settings.settle <= through,
+            Complete::Unknown => false,
+        };
         let mut sightings: Vec<&SeenAt> = group.iter().flat_map(|attachment| &attachment.sightings).collect();
         sightings.sort_by_key(|sighting| (sighting.time, &sighting.event_id));
         let event_ids = sightings.into_iter().map(|sighting| sighting.event_id.clone()).collect();

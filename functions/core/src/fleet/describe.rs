@@ -63,6 +63,92 @@ pub struct Activity {
     pub departs: bool,
 }
 
+/// What Auto Scaling told of one scaling activity, before it is judged.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ToldActivity<'a> {
+    /// `ActivityId`.
+    pub id: &'a str,
+    /// `AutoScalingGroupName`.
+    pub group: &'a str,
+    /// `AutoScalingGroupARN`.
+    pub group_arn: Option<&'a str>,
+    /// `Description`.
+    pub description: &'a str,
+    /// `StatusCode`.
+    pub status: &'a str,
+    /// `StartTime`.
+    pub started: Option<Timestamp>,
+    /// `EndTime`.
+    pub ended: Option<Timestamp>,
+}
+
+/// A scaling activity that names an instance and cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidActivity {
+    /// It does not say when it began.
+    #[error("no StartTime")]
+    NoStart,
+    /// Its group's name is none.
+    #[error(transparent)]
+    Group(#[from] InvalidId),
+}
+
+impl Group {
+    /// A group of that name, with neither tags nor a warm pool yet. A text that is no ARN is left out: it is optional.
+    ///
+    /// # Errors
+    /// If the name is none.
+    pub fn described(name: &str, arn: Option<&str>) -> Result<Self, InvalidId> {
+        let arn = arn.and_then(|text| AutoScalingGroupArn::new(text).ok());
+        Ok(Self {
+            name: AutoScalingGroupName::new(name)?,
+            source: arn.as_ref().and_then(|arn| source_of_arn(arn.as_str())),
+            arn,
+            tags: Vec::new(),
+            has_warm_pool: false,
+        })
+    }
+}
+
+impl WarmPoolMember {
+    /// An instance by its ID, `LifecycleState` and availability zone. The state is kept verbatim, known or not.
+    ///
+    /// # Errors
+    /// If the instance ID is none.
+    pub fn described(instance: &str, state: &str, zone: Option<&str>) -> Result<Self, InvalidId> {
+        let instance = InstanceId::new(instance)?;
+        Ok(Self { instance, state: LifecycleState::new(state), region: region_of(zone) })
+    }
+
+    /// The same instance as a member of the group at that place of [`Fleet::groups`].
+    #[must_use]
+    pub fn member_of(self, group: usize) -> Member {
+        Member { instance: self.instance, group: Some(group), state: self.state, region: self.region }
+    }
+}
+
+impl Activity {
+    /// The transition that an activity is; nothing where it names no instance, failed or was cancelled.
+    ///
+    /// # Errors
+    /// If it names an instance, but not when it began or a group.
+    pub fn described(told: &ToldActivity<'_>) -> Result<Option<Self>, InvalidActivity> {
+        let Some(instance) = instance_in(told.description) else { return Ok(None) };
+        if matches!(told.status, "Failed" | "Cancelled") {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            instance,
+            started: told.started.ok_or(InvalidActivity::NoStart)?,
+            ended: told.ended,
+            group: AutoScalingGroupName::new(told.group)?,
+            group_arn: told.group_arn.and_then(|text| AutoScalingGroupArn::new(text).ok()),
+            departs: told.description.starts_with("Terminating") || told.description.starts_with("Detaching"),
+            id: told.id.chars().take(64).collect(),
+        }))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DescribedGroup {
@@ -83,6 +169,12 @@ struct DescribedInstance {
     #[serde(default)]
     lifecycle_state: String,
     availability_zone: Option<String>,
+}
+
+impl DescribedInstance {
+    fn read(&self) -> Result<WarmPoolMember, InvalidId> {
+        WarmPoolMember::described(&self.instance_id, &self.lifecycle_state, self.availability_zone.as_deref())
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,24 +212,15 @@ pub fn parse_groups(text: &[u8]) -> Result<Fleet, FleetError> {
     let mut fleet = Fleet::default();
     for described in described {
         let place = || format!("AutoScalingGroups, {:?}", described.auto_scaling_group_name);
-        let name = AutoScalingGroupName::new(&described.auto_scaling_group_name).map_err(at(&place))?;
-        let arn = described.auto_scaling_group_arn.as_deref().and_then(|t| AutoScalingGroupArn::new(t).ok());
-        let group = fleet.groups.len();
+        let arn = described.auto_scaling_group_arn.as_deref();
+        let mut group = Group::described(&described.auto_scaling_group_name, arn).map_err(at(&place))?;
         for instance in &described.instances {
-            fleet.members.push(Member {
-                instance: InstanceId::new(&instance.instance_id).map_err(at(&place))?,
-                group: Some(group),
-                state: LifecycleState::new(&instance.lifecycle_state),
-                region: region_of(instance.availability_zone.as_deref()),
-            });
+            let member = instance.read().map_err(at(&place))?;
+            fleet.members.push(member.member_of(fleet.groups.len()));
         }
-        fleet.groups.push(Group {
-            source: arn.as_ref().and_then(|arn| source_of_arn(arn.as_str())),
-            name,
-            arn,
-            tags: described.tags.into_iter().map(|t| (t.key, t.value.unwrap_or_default())).collect(),
-            has_warm_pool: described.warm_pool_configuration.is_some_and(|c| !c.is_null()),
-        });
+        group.has_warm_pool = described.warm_pool_configuration.is_some_and(|c| !c.is_null());
+        group.tags = described.tags.into_iter().map(|t| (t.key, t.value.unwrap_or_default())).collect();
+        fleet.groups.push(group);
     }
     Ok(fleet)
 }
@@ -149,13 +232,7 @@ pub fn parse_groups(text: &[u8]) -> Result<Fleet, FleetError> {
 pub fn parse_warm_pool(text: &[u8]) -> Result<Vec<WarmPoolMember>, FleetError> {
     const EXPECTED: &str = "the output of `aws autoscaling describe-warm-pool` (Instances)";
     let described: Vec<DescribedInstance> = list(text, "Instances", EXPECTED)?;
-    let member = |instance: DescribedInstance| {
-        Ok(WarmPoolMember {
-            instance: InstanceId::new(&instance.instance_id).map_err(at(&|| "Instances".to_owned()))?,
-            state: LifecycleState::new(&instance.lifecycle_state),
-            region: region_of(instance.availability_zone.as_deref()),
-        })
-    };
+    let member = |instance: DescribedInstance| instance.read().map_err(at(&|| "Instances".to_owned()));
     described.into_iter().map(member).collect()
 }
 
@@ -169,24 +246,21 @@ pub fn parse_activities(text: &[u8]) -> Result<Vec<Activity>, FleetError> {
     let described: Vec<DescribedActivity> = list(text, "Activities", EXPECTED)?;
     let mut activities = Vec::new();
     for described in described {
-        let place = || format!("Activities, {:?}", described.activity_id);
-        let Some(instance) = instance_in(&described.description) else { continue };
-        if matches!(described.status_code.as_str(), "Failed" | "Cancelled") {
-            continue;
-        }
         let time = |text: Option<&str>| text.and_then(Timestamp::parse);
-        let Some(started) = time(described.start_time.as_deref()) else {
-            return Err(FleetError::Entry { place: place(), reason: "no StartTime".to_owned() });
-        };
-        activities.push(Activity {
-            instance,
-            group: AutoScalingGroupName::new(&described.auto_scaling_group_name).map_err(at(&place))?,
-            group_arn: described.auto_scaling_group_arn.as_deref().and_then(|t| AutoScalingGroupArn::new(t).ok()),
-            started,
+        let told = ToldActivity {
+            id: &described.activity_id,
+            group: &described.auto_scaling_group_name,
+            group_arn: described.auto_scaling_group_arn.as_deref(),
+            description: &described.description,
+            status: &described.status_code,
+            started: time(described.start_time.as_deref()),
             ended: time(described.end_time.as_deref()),
-            departs: described.description.starts_with("Terminating") || described.description.starts_with("Detaching"),
-            id: described.activity_id.chars().take(64).collect(),
-        });
+        };
+        let activity = Activity::described(&told).map_err(|reason| FleetError::Entry {
+            place: format!("Activities, {:?}", described.activity_id),
+            reason: reason.to_string(),
+        })?;
+        activities.extend(activity);
     }
     Ok(activities)
 }

@@ -9,6 +9,7 @@ use crate::lifecycle::LifecycleState;
 use crate::observation::{Cause, Transition};
 use crate::time::{TimeSpan, Timestamp};
 
+use super::totals::{Counted, Service};
 use super::{Caused, Forgotten, GroupRef, InstanceHistory, Ledger, Seen, SourceHistory};
 
 const SCHEMA: &str = "migration-exposure/ledger/";
@@ -60,6 +61,12 @@ struct SourceEntry {
     unnamed_launches: BTreeSet<EventId>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     forgotten_launches: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    service: Service,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +91,17 @@ struct InstanceEntry {
     states: Vec<(Timestamp, LifecycleState)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<(GroupRef, TimeSpan)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    counted: Vec<CountedEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CountedEntry {
+    at: Timestamp,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
+    #[serde(flatten)]
+    counted: Counted,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +186,7 @@ impl File {
             snapshots: history.snapshots,
             unnamed_launches: history.unnamed_launches.clone(),
             forgotten_launches: history.forgotten_launches,
+            service: history.service.clone(),
         });
         let stacks = ledger.stacks.iter().flat_map(|(group, stacks)| {
             stacks.iter().map(|(stack, seen)| StackEntry { group: group.clone(), stack: stack.clone(), seen: *seen })
@@ -183,8 +202,8 @@ impl File {
 
     fn into_ledger(self) -> Ledger {
         let sources = self.sources.into_iter().map(|entry| {
-            let SourceEntry { source, observed, snapshots, unnamed_launches, forgotten_launches } = entry;
-            (source, SourceHistory { observed, snapshots, unnamed_launches, forgotten_launches })
+            let SourceEntry { source, observed, snapshots, unnamed_launches, forgotten_launches, service } = entry;
+            (source, SourceHistory { observed, snapshots, unnamed_launches, forgotten_launches, service })
         });
         let mut stacks: BTreeMap<GroupRef, BTreeMap<String, TimeSpan>> = BTreeMap::new();
         for entry in self.stacks {
@@ -219,6 +238,11 @@ impl InstanceEntry {
             transitions: history.transitions.iter().map(|((t, id), span)| (*t, id.clone(), *span)).collect(),
             states: history.states.iter().map(|(taken, state)| (*taken, state.clone())).collect(),
             groups: history.groups.iter().map(|(group, span)| (group.clone(), *span)).collect(),
+            counted: history
+                .counted
+                .iter()
+                .map(|((at, partial), counted)| CountedEntry { at: *at, partial: *partial, counted: counted.clone() })
+                .collect(),
         }
     }
 
@@ -240,6 +264,7 @@ impl InstanceEntry {
             transitions: self.transitions.into_iter().map(|(t, id, span)| ((t, id), span)).collect(),
             states: self.states.into_iter().collect(),
             groups: self.groups.into_iter().collect(),
+            counted: self.counted.into_iter().map(|entry| ((entry.at, entry.partial), entry.counted)).collect(),
         };
         (InstanceKey { source: self.source, instance: self.instance_id }, history)
     }

@@ -10,6 +10,7 @@ use crate::ids::InstanceKey;
 use crate::observation::Transition;
 use crate::time::{TimeSpan, Timestamp};
 
+use super::totals::{Totals, add_counted, join_totals};
 use super::{GroupRef, InstanceHistory, Ledger};
 
 /// What remains of forgotten instances.
@@ -22,6 +23,9 @@ pub struct Forgotten {
     pub instances: u64,
     /// What they counted for, by stack.
     pub stacks: BTreeMap<String, Tally>,
+    /// What was counted of them in the running totals, by stack.
+    #[serde(default)]
+    pub totals: BTreeMap<String, Totals>,
 }
 
 /// Migrations that are counted though their instances are forgotten.
@@ -54,6 +58,7 @@ impl Forgotten {
             ours.migrations = ours.migrations.max(theirs.migrations);
             ours.partial_reattachments = ours.partial_reattachments.max(theirs.partial_reattachments);
         }
+        join_totals(&mut self.totals, other.totals);
     }
 }
 
@@ -87,7 +92,12 @@ impl Ledger {
     /// The instances that departed more than `retention` before the latest event on record.
     #[must_use]
     pub fn forgettable(&self, retention: SignedDuration) -> Vec<Departed> {
-        let Some(horizon) = self.latest().map(|latest| latest - retention) else { return Vec::new() };
+        self.latest().map(|latest| self.departed_before(latest - retention)).unwrap_or_default()
+    }
+
+    /// The instances that departed before `horizon`.
+    #[must_use]
+    pub fn departed_before(&self, horizon: Timestamp) -> Vec<Departed> {
         let departed = |key: &InstanceKey| {
             let at = self.departed(key).filter(|at| *at < horizon)?;
             Some(Departed { key: key.clone(), at, counted: BTreeMap::new() })
@@ -108,6 +118,7 @@ impl Ledger {
                 total.migrations += tally.migrations;
                 total.partial_reattachments += tally.partial_reattachments;
             }
+            add_counted(&mut self.forgotten.totals, &history.counted);
             self.forgotten.instances += 1;
             self.forgotten.through = self.forgotten.through.max(Some(at));
         }

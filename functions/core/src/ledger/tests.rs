@@ -1,6 +1,7 @@
 //! Absorbing is a union, forgetting keeps the totals, and what is written is what is read.
 
 mod forgetting;
+mod totals;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -78,7 +79,8 @@ fn answer(ledger: &Ledger) -> Analysis {
     let members = STATES.iter().enumerate().map(|(number, state)| member(number, state)).collect();
     let fleet = Fleet { taken: None, groups: vec![group(0, 0, "Nighttime")], members };
     let (stacks, settings) = (StackRules::default(), Settings::default());
-    let question = Question { ledger, fleet: Some(&fleet), stacks: &stacks, settings: &settings, all: true };
+    let question =
+        Question { ledger, fleet: Some(&fleet), stacks: &stacks, settings: &settings, complete: None, all: true };
     question.answer(Window::default(), Accounting::default())
 }
 

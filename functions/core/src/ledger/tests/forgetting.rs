@@ -45,7 +45,7 @@ fn forgettable(ledger: &Ledger) -> Vec<(InstanceId, Timestamp)> {
 fn forget(ledger: &mut Ledger) {
     let mut departed = ledger.forgettable(RETENTION);
     let (stacks, settings) = (StackRules::default(), Settings::default());
-    let question = Question { ledger, fleet: None, stacks: &stacks, settings: &settings, all: false };
+    let question = Question { ledger, fleet: None, stacks: &stacks, settings: &settings, complete: None, all: false };
     question.tally(&mut departed);
     ledger.forget(departed);
 }
@@ -53,7 +53,7 @@ fn forget(ledger: &mut Ledger) {
 /// Migrations and partial ones by stack, as they are reported of a fleet of none.
 fn totals(ledger: &Ledger) -> BTreeMap<String, (u64, u64)> {
     let (stacks, settings) = (StackRules::default(), Settings::default());
-    let question = Question { ledger, fleet: None, stacks: &stacks, settings: &settings, all: false };
+    let question = Question { ledger, fleet: None, stacks: &stacks, settings: &settings, complete: None, all: false };
     let rows = question.answer(Window::default(), Accounting::default()).stacks;
     rows.into_iter().map(|row| (row.stack, (row.migrations, row.partial_reattachments))).collect()
 }
@@ -163,7 +163,7 @@ proptest! {
         let before: BTreeMap<_, _> = totals(&ledger).into_iter().filter(|(_, counted)| *counted != (0, 0)).collect();
         let mut departed = ledger.forgettable(SignedDuration::from_secs(10));
         let (stacks, settings) = (StackRules::default(), Settings::default());
-        let question = Question { ledger: &ledger, fleet: None, stacks: &stacks, settings: &settings, all: false };
+        let question = Question { ledger: &ledger, fleet: None, stacks: &stacks, settings: &settings, complete: None, all: false };
         question.tally(&mut departed);
         ledger.forget(departed);
         let after: BTreeMap<_, _> = totals(&ledger).into_iter().filter(|(_, counted)| *counted != (0, 0)).collect();
