@@ -50,6 +50,14 @@ fn the_simulator_shares_no_code_with_what_it_judges() {
 }
 
 #[test]
+fn the_stand_in_shares_no_code_with_what_asks_it() {
+    let crates = dependencies("exposure-stand-in");
+    assert!(crates.iter().any(|name| name == "serde_json"), "the tree was not read: {crates:?}");
+    let ours: Vec<_> = crates.iter().filter(|name| name.starts_with("exposure-")).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}
+
+#[test]
 fn the_check_of_the_simulator_can_fail() {
     let crates = dependencies("exposure-cli");
     assert!(crates.iter().any(|name| name == "exposure-core"), "{crates:?}");

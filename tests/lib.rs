@@ -26,20 +26,28 @@ pub fn sample() -> PathBuf {
     root().join("tests/fixtures/sample")
 }
 
-/// The built `exposure`; it is built once, in the profile of the tests.
+/// Builds a binary in the profile of the tests.
+fn built(package: &str, binary: &str) -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--package", package, "--bin", binary]).current_dir(root());
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    assert!(build.status().expect("cargo runs").success(), "{binary} does not build");
+    let tests = std::env::current_exe().expect("a path");
+    tests.ancestors().nth(2).expect("target/profile/deps").join(binary)
+}
+
+/// The built function; it is built once.
+pub fn bootstrap() -> Command {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    Command::new(BINARY.get_or_init(|| built("exposure-analyzer", "bootstrap")))
+}
+
+/// The built `exposure`; it is built once.
 pub fn exposure() -> Command {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let binary = BINARY.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "exposure-cli", "--bin", "exposure"]).current_dir(root());
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().expect("cargo runs").success(), "exposure does not build");
-        let tests = std::env::current_exe().expect("a path");
-        tests.ancestors().nth(2).expect("target/profile/deps").join("exposure")
-    });
-    let mut command = Command::new(binary);
+    let mut command = Command::new(BINARY.get_or_init(|| built("exposure-cli", "exposure")));
     command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
     command
 }

@@ -17,13 +17,25 @@ pub(crate) fn run(arguments: &Analyze) -> Result<End> {
         // Whoever the fleet file holds is there, though the file may not tell when.
         let members: BTreeSet<_> = fleet.iter().flat_map(|fleet| &fleet.members).map(|m| m.instance).collect();
         departed.retain(|departed| !members.contains(&departed.key.instance));
-        let question =
-            Question { ledger: &ledger, fleet: fleet.as_ref(), stacks: &stacks, settings: &settings, complete: None, all: false };
+        let question = Question {
+            ledger: &ledger,
+            fleet: fleet.as_ref(),
+            stacks: &stacks,
+            settings: &settings,
+            complete: None,
+            all: false,
+        };
         question.tally(&mut departed);
         ledger.forget(departed);
     }
-    let question =
-        Question { ledger: &ledger, fleet: fleet.as_ref(), stacks: &stacks, settings: &settings, complete: None, all: arguments.all };
+    let question = Question {
+        ledger: &ledger,
+        fleet: fleet.as_ref(),
+        stacks: &stacks,
+        settings: &settings,
+        complete: None,
+        all: arguments.all,
+    };
     let analysis = question.answer(read.window, read.accounting);
     debug_assert!(analysis.accounting.balances(), "{:?}", analysis.accounting);
     // Saved before it is shown: who has seen a result can build on it.

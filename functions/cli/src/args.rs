@@ -9,6 +9,9 @@ use exposure_core::time::Timestamp;
 use exposure_simulator::Config;
 use jiff::SignedDuration;
 
+#[cfg(feature = "aws")]
+use crate::flags::SettingFlags;
+
 /// Finds Auto Scaling instances that AWS moved to another host without a reboot, on CloudTrail log files.
 #[derive(Debug, Parser)]
 #[command(name = "exposure", version, max_term_width = 100)]
@@ -25,13 +28,52 @@ pub(crate) enum Command {
     Explain(Explain),
     /// A made-up account: its fleet, its log files and the truth about them
     Simulate(Simulate),
+    /// One run of the scheduled analyzer, on this account or on local log files
+    #[cfg(feature = "aws")]
+    Run(Run),
+    /// What is exposed now, since when and why, straight from the analyzer's state
+    #[cfg(feature = "aws")]
+    List(List),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+    /// When the run was meant to be [default: now]
+    #[arg(long, value_name = "T", value_parser = parse_time)]
+    pub(crate) scheduled_time: Option<Timestamp>,
+    /// How long the run may take
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_window)]
+    pub(crate) timeout: SignedDuration,
+    /// Look and judge, but neither save nor publish
+    #[arg(long = "dry-run")]
+    pub(crate) dry: bool,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Where the analyzer keeps its state: `s3://bucket/key` or `file:///path`
+    #[arg(long, value_name = "URL", env = "STATE_URL")]
+    pub(crate) state_url: String,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// List every member
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The tag of a group that names its stack
+    #[arg(long, value_name = "KEY", default_value = StackRules::DEFAULT_TAG)]
+    pub(crate) stack_tag: String,
 }
 
 /// What an analysis reads.
 #[derive(Debug, Args)]
 pub(crate) struct Inputs {
     /// A CloudTrail log file or a folder of them, searched recursively; may be given several times
-    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) trail: Vec<PathBuf>,
     /// The output of `aws autoscaling describe-auto-scaling-groups`; one for each account and region
     #[arg(long, value_name = "FILE")]
@@ -94,6 +136,10 @@ pub(crate) struct Explain {
     /// The instance
     #[arg(value_parser = parse_instance)]
     pub(crate) instance: InstanceId,
+    /// The analyzer's state to explain from, instead of log files: `s3://bucket/key` or `file:///path`
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["trail", "fleet", "state"])]
+    pub(crate) state_url: Option<String>,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
 }

@@ -6,6 +6,7 @@ use anstyle::Style;
 use anyhow::{Context, Result, bail};
 use exposure_core::analysis::{Question, Subject};
 use exposure_core::assess::{Attachment, Confidence, Evidence, Migration, Step, Verdict};
+use exposure_core::ids::InstanceId;
 use exposure_core::ledger::Recorded;
 use exposure_core::time::Timestamp;
 
@@ -26,22 +27,46 @@ struct Line {
 }
 
 pub(crate) fn run(arguments: &Explain) -> Result<End> {
-    let Gathered { ledger, fleet, stacks, settings, state, .. } = gather(&arguments.inputs)?;
-    let question = Question { ledger: &ledger, fleet: fleet.as_ref(), stacks: &stacks, settings: &settings, complete: None, all: true };
-    let subjects = question.of_instance(arguments.instance);
-    if subjects.is_empty() {
-        bail!(
-            "{}: neither in the trail nor in the fleet; check the ID, the account and region, and the time of the logs",
-            arguments.instance
+    #[cfg(feature = "aws")]
+    if let Some(url) = &arguments.state_url {
+        let remembered = crate::live::remember(url, &arguments.inputs.stack_tag)?;
+        let question = remembered.question(true);
+        return explain(
+            &question,
+            arguments.instance,
+            "not in the analyzer's state; check the ID, the account and region",
         );
     }
+    let Gathered { ledger, fleet, stacks, settings, state, .. } = gather(&arguments.inputs)?;
+    let question = Question {
+        ledger: &ledger,
+        fleet: fleet.as_ref(),
+        stacks: &stacks,
+        settings: &settings,
+        complete: None,
+        all: true,
+    };
+    explain(
+        &question,
+        arguments.instance,
+        "neither in the trail nor in the fleet; check the ID, the account and region, and the time of the logs",
+    )?;
     // What was read is worth keeping, whatever was asked.
     if let Some(state) = state {
         state.save(&ledger)?;
     }
+    Ok(End::Done)
+}
+
+/// Writes the story of one instance, or says where it is not.
+fn explain(question: &Question<'_>, instance: InstanceId, absent: &str) -> Result<End> {
+    let subjects = question.of_instance(instance);
+    if subjects.is_empty() {
+        bail!("{instance}: {absent}");
+    }
     let mut out = anstream::stdout().lock();
     for subject in &subjects {
-        let recorded = ledger.recorded(subject.source.as_ref(), subject.instance);
+        let recorded = question.ledger.recorded(subject.source.as_ref(), subject.instance);
         write(&mut out, subject, &recorded).context("cannot write to standard output")?;
     }
     out.flush()?;

@@ -17,7 +17,7 @@ use crate::state::State;
 /// Flags that cannot be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; --help tells the flags")]
-pub(crate) struct Usage(String);
+pub(crate) struct Usage(pub(crate) String);
 
 /// What an analysis is made of.
 pub(crate) struct Gathered {
@@ -31,6 +31,9 @@ pub(crate) struct Gathered {
 
 /// Reads it all: the small files first, since a wrong one is found at once.
 pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
+    if inputs.trail.is_empty() {
+        anyhow::bail!(Usage("--trail PATH is required: a CloudTrail log file or a folder of them".to_owned()));
+    }
     let mut stacks = StackRules::new(&inputs.stack_tag);
     for rule in &inputs.stack_rule {
         stacks.add(rule).map_err(|error| Usage(format!("--stack-rule {error}")))?;

@@ -5,8 +5,12 @@ mod analyze;
 mod args;
 mod csv_report;
 mod explain;
+#[cfg(feature = "aws")]
+mod flags;
 mod inputs;
 mod interrupt;
+#[cfg(feature = "aws")]
+mod live;
 mod reading;
 mod simulate;
 mod state;
@@ -50,6 +54,10 @@ fn run(arguments: &Arguments) -> Result<End> {
         Command::Analyze(analyze) => analyze::run(analyze),
         Command::Explain(explain) => explain::run(explain),
         Command::Simulate(simulate) => simulate::run(simulate),
+        #[cfg(feature = "aws")]
+        Command::Run(run) => live::run(run),
+        #[cfg(feature = "aws")]
+        Command::List(list) => live::list(list),
     }
 }
 

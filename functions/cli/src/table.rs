@@ -25,7 +25,15 @@ const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) fn render(analysis: &Analysis, with_fleet: bool, all: bool) -> String {
     let mut page = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut page, analysis, with_fleet, all);
+    let _ = write(&mut page, analysis, with_fleet, all).and_then(|()| accounting(&mut page, analysis));
+    page
+}
+
+/// Renders what is remembered: the same without the accounting of a run's records.
+#[cfg(feature = "aws")]
+pub(crate) fn render_remembered(analysis: &Analysis, all: bool) -> String {
+    let mut page = String::new();
+    let _ = write(&mut page, analysis, true, all);
     page
 }
 
@@ -41,8 +49,7 @@ fn write(page: &mut String, analysis: &Analysis, with_fleet: bool, all: bool) ->
     } else {
         migrated(page, analysis, all)?;
     }
-    coverage(page, &analysis.coverage, with_fleet)?;
-    accounting(page, analysis)
+    coverage(page, &analysis.coverage, with_fleet)
 }
 
 fn stacks(page: &mut String, analysis: &Analysis, with_fleet: bool) -> std::fmt::Result {

@@ -275,6 +275,11 @@ impl Ledger {
         })
     }
 
+    /// The accounts and regions that anything is known of.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.keys()
+    }
+
     /// When the last timed fleet snapshot of an account and region was taken.
     #[must_use]
     pub fn snapshots_through(&self, source: &Source) -> Option<Timestamp> {

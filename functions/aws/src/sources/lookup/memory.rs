@@ -1,0 +1,230 @@
+//! What is remembered of the streams of one account and region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exposure_core::ids::InstanceId;
+use exposure_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::covered::{Covered, shifted};
+use super::client::PAGE;
+use super::stream::{Attribute, Stream};
+
+/// How many KMS keys are told apart. An account with more is one for another source.
+const MAX_KEYS: usize = 256;
+/// How far back `LookupEvents` answers, in seconds: 90 days, less a little for clocks that differ.
+pub(super) const HORIZON_SECONDS: i64 = 90 * 86_400 - 600;
+/// After how long a grant without a sighting says that a stream does not show sightings, in seconds: CloudTrail's
+/// usual delivery (see [`DELIVERY_SECONDS`](crate::sources::DELIVERY_SECONDS)) and some more.
+pub(super) const GRANT_SECONDS: i64 = 20 * 60;
+/// How many launches without a sighting outweigh that there was one before.
+const MISSED: usize = 3;
+
+/// What is remembered of the streams of one account and region. Joining is a union.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LookupMemory {
+    /// Each stream that was read.
+    pub streams: BTreeMap<Stream, StreamMemory>,
+    /// The KMS keys of volumes by ARN, with the instances that were seen to use each. Learnt from grants and sightings.
+    pub keys: BTreeMap<String, BTreeSet<InstanceId>>,
+    /// Up to when the sightings of all instances have been read, whichever streams did it.
+    pub sightings_through: Option<Timestamp>,
+    /// Instances whose grants were seen, and by which streams their sightings were.
+    pub awaited: BTreeMap<InstanceId, Awaited>,
+    /// Whether sightings come by streams of a kind.
+    pub sight: BTreeMap<Attribute, Sight>,
+}
+
+/// What is remembered of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamMemory {
+    /// The event times over which it was read.
+    pub covered: Covered,
+    /// Up to when it was read without a hole, since it is read.
+    pub through: Option<Timestamp>,
+    /// How busy it is, and when that was measured.
+    pub rate: Option<Rate>,
+    /// When the last re-reading of 24 hours began that came to its end.
+    pub reread: Option<Timestamp>,
+    /// A re-reading under way: when it began, and down to when it has come.
+    pub rereading: Option<(Timestamp, Timestamp)>,
+}
+
+/// How busy a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rate {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// Events a day.
+    pub events_per_day: u64,
+}
+
+/// An instance whose grant was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// When it was granted the key of a volume.
+    pub granted: Timestamp,
+    /// By which kinds of streams a sighting of it came, no earlier than ten minutes before the grant.
+    pub shown: BTreeSet<Attribute>,
+}
+
+/// Whether sightings come by streams of a kind. That `Username` and `ResourceName` show them is inferred.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sight {
+    /// The latest sighting that came.
+    pub shown: Option<Timestamp>,
+    /// Instances with a grant whose sighting did not come though it was due, with the time of the grant.
+    pub missed: BTreeMap<InstanceId, Timestamp>,
+}
+
+impl Sight {
+    /// Whether it misses what it should show: ever since, or three times since it last showed one.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let since = self.missed.values().filter(|granted| self.shown.is_none_or(|shown| **granted > shown)).count();
+        since >= if self.shown.is_none() { 1 } else { MISSED }
+    }
+}
+
+impl StreamMemory {
+    /// How many pages `seconds` of it are likely to take. Of a stream that was never measured `unmeasured` events a day
+    /// are expected.
+    #[must_use]
+    pub fn pages(&self, seconds: u64, unmeasured: u64) -> u64 {
+        pages(self.rate.map_or(unmeasured, |rate| rate.events_per_day), seconds)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.covered.join(&other.covered);
+        // The earlier of two ends, carried on as far as both together reach: nothing between them is lost.
+        let earlier = match (self.through, other.through) {
+            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        self.through = earlier;
+        self.advance();
+        self.rate = self.rate.max(other.rate);
+        self.reread = self.reread.max(other.reread);
+        self.rereading = match (self.rereading, other.rereading) {
+            (Some(ours), Some(theirs)) => Some(if ours.0 == theirs.0 { ours.min(theirs) } else { ours.max(theirs) }),
+            (ours, theirs) => ours.or(theirs),
+        };
+    }
+
+    /// Moves the end to where what was read reaches without a hole.
+    pub(super) fn advance(&mut self) {
+        if let Some(span) = self.through.and_then(|through| self.covered.around(through)) {
+            self.through = Some(span.to);
+        }
+    }
+}
+
+/// How many pages some time of a stream takes: at least one, which says that there is nothing.
+#[must_use]
+pub fn pages(events_per_day: u64, seconds: u64) -> u64 {
+    events_per_day.saturating_mul(seconds) / 86_400 / PAGE + 1
+}
+
+impl LookupMemory {
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether streams of a kind do not show the sightings that they should.
+    #[must_use]
+    pub fn is_blind(&self, attribute: Attribute) -> bool {
+        self.sight.get(&attribute).is_some_and(Sight::is_blind)
+    }
+
+    /// Notes that an instance uses a key. What is no ARN of a key is not noted.
+    pub(super) fn learn(&mut self, arn: &str, instance: InstanceId) {
+        let is_key = arn.len() <= 2_048 && arn.starts_with("arn:") && arn.contains(":kms:") && arn.contains(":key/");
+        if is_key && (self.keys.len() < MAX_KEYS || self.keys.contains_key(arn)) {
+            self.keys.entry(arn.to_owned()).or_default().insert(instance);
+        }
+    }
+
+    /// Notes a grant.
+    pub(super) fn granted(&mut self, instance: InstanceId, at: Timestamp) {
+        let fresh = || Awaited { granted: at, shown: BTreeSet::new() };
+        let awaited = self.awaited.entry(instance).or_insert_with(fresh);
+        if awaited.granted < at {
+            *awaited = fresh();
+        }
+    }
+
+    /// Notes by which kind of stream a sighting came.
+    pub(super) fn shown(&mut self, instance: InstanceId, at: Timestamp, by: Attribute) {
+        let sight = self.sight.entry(by).or_default();
+        sight.shown = sight.shown.max(Some(at));
+        if let Some(awaited) = self.awaited.get_mut(&instance)
+            && at >= shifted(awaited.granted, -600)
+        {
+            awaited.shown.insert(by);
+        }
+    }
+
+    /// Forgets what can be of no use: instances that nobody asks for, streams that nobody reads, times out of reach.
+    pub(super) fn prune(&mut self, needed: &BTreeSet<InstanceId>, now: Timestamp) {
+        let horizon = shifted(now, -HORIZON_SECONDS);
+        self.keys.values_mut().for_each(|instances| instances.retain(|instance| needed.contains(instance)));
+        let keys: BTreeSet<&str> = self.keys.keys().map(String::as_str).collect();
+        self.streams.retain(|stream, memory| match stream.attribute {
+            Attribute::EventName => true,
+            Attribute::ResourceName => keys.contains(&*stream.value),
+            Attribute::Username => {
+                InstanceId::new(&stream.value).is_ok_and(|instance| needed.contains(&instance))
+                    && memory.through.is_some_and(|through| through > horizon)
+            }
+        });
+        for memory in self.streams.values_mut() {
+            memory.covered.forget_before(horizon);
+        }
+        let old = shifted(now, -3 * 3_600);
+        self.awaited.retain(|_, awaited| awaited.granted >= old);
+        for sight in self.sight.values_mut() {
+            let shown = sight.shown;
+            sight.missed.retain(|_, granted| shown.is_none_or(|shown| *granted > shown));
+            while sight.missed.len() > 4 * MISSED {
+                sight.missed.pop_first();
+            }
+        }
+    }
+
+    /// The union with another memory.
+    pub fn merge(&mut self, other: Self) {
+        for (stream, theirs) in other.streams {
+            match self.streams.entry(stream) {
+                std::collections::btree_map::Entry::Vacant(vacant) => {
+                    vacant.insert(theirs);
+                }
+                std::collections::btree_map::Entry::Occupied(mut occupied) => occupied.get_mut().merge(&theirs),
+            }
+        }
+        for (arn, instances) in other.keys {
+            self.keys.entry(arn).or_default().extend(instances);
+        }
+        self.sightings_through = self.sightings_through.max(other.sightings_through);
+        for (instance, theirs) in other.awaited {
+            let ours = self.awaited.entry(instance).or_insert_with(|| theirs.clone());
+            match ours.granted.cmp(&theirs.granted) {
+                std::cmp::Ordering::Less => *ours = theirs,
+                std::cmp::Ordering::Equal => ours.shown.extend(theirs.shown),
+                std::cmp::Ordering::Greater => {}
+            }
+        }
+        for (attribute, theirs) in other.sight {
+            let ours = self.sight.entry(attribute).or_default();
+            ours.shown = ours.shown.max(theirs.shown);
+            for (instance, granted) in theirs.missed {
+                let known = ours.missed.entry(instance).or_insert(granted);
+                *known = (*known).max(granted);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A simulated account, the stand-in that shows it, and the function that looks at it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use exposure_stand_in::{Account, Clock, Delivery, Options, Quota, StandIn};
+use exposure_tests::{account, bootstrap};
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+
+use crate::runtime::Function;
+
+/// Where the simulator's fleet lives.
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// An account under the stand-in.
+pub(crate) struct Stage {
+    pub(crate) account: TempDir,
+    pub(crate) stand_in: StandIn,
+    /// The first record and the last, in seconds.
+    pub(crate) window: (i64, i64),
+    folder: TempDir,
+    regions: Vec<String>,
+}
+
+impl Stage {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        let account = account(arguments);
+        let shown = Arc::new(Account::load(account.path(), &Delivery::default()).expect("an account"));
+        let options = Options { lookup_quota: Quota::none(), clock: Clock::AtEnd, ..Options::default() };
+        let stand_in = StandIn::start(Arc::clone(&shown), options).expect("a stand-in");
+        let truth: Value =
+            serde_json::from_slice(&std::fs::read(account.path().join("truth.json")).expect("truth")).expect("JSON");
+        let second = |name: &str| {
+            let time = truth["window"][name].as_str().expect("a time").to_owned();
+            time.parse::<jiff::Timestamp>().expect("a time").as_second()
+        };
+        let window = (second("from"), second("to"));
+        let regions = std::fs::read_dir(account.path().join("AWSLogs").join(ACCOUNT).join("CloudTrail"))
+            .expect("regions")
+            .map(|entry| entry.expect("a region").file_name().to_string_lossy().into_owned())
+            .collect();
+        Self { account, stand_in, window, folder: tempdir().expect("a folder"), regions }
+    }
+
+    /// Where the function keeps its state, as a file.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state.json.gz")
+    }
+
+    /// The variables of a function that looks at it.
+    pub(crate) fn variables(&self, source: &str) -> Vec<(&'static str, String)> {
+        let targets = json!([{"account": ACCOUNT, "regions": self.regions}]);
+        let trail = match source {
+            "directory" => format!("file://{}", self.account.path().join("AWSLogs").display()),
+            _ => "s3://trail".to_owned(),
+        };
+        vec![
+            ("AWS_ENDPOINT_URL", self.stand_in.url()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "dummy".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("HOME", self.folder.path().display().to_string()),
+            ("SOURCE", source.to_owned()),
+            ("STATE_URL", format!("file://{}", self.state().display())),
+            ("QUEUE_URL", self.stand_in.queue_url()),
+            ("TRAIL_URL", trail),
+            ("TARGETS", targets.to_string()),
+            ("CLOCK", "event".to_owned()),
+            ("LOOKUP_REQUESTS_PER_SECOND", "1000".to_owned()),
+            ("LOOKUP_REQUESTS_PER_RUN", "10000".to_owned()),
+        ]
+    }
+
+    /// The function, started.
+    pub(crate) fn function(variables: &[(&'static str, String)]) -> Function {
+        Function::start(bootstrap(), variables)
+    }
+
+    /// Invokes a run at a second, at which the stand-in's clock stands too.
+    pub(crate) fn run(&self, function: &mut Function, second: i64) -> Value {
+        self.stand_in.set_clock(second);
+        let scheduled = jiff::Timestamp::from_second(second).expect("a time").to_string();
+        function.invoke(&json!({"scheduledTime": scheduled})).unwrap_or_else(|error| panic!("{scheduled}: {error}"))
+    }
+
+    /// Every metric by name and stack, as CloudWatch shows it with Maximum, at its last time.
+    pub(crate) fn latest(&self) -> BTreeMap<(String, Option<String>), f64> {
+        let mut latest: BTreeMap<(String, Option<String>), (i64, f64)> = BTreeMap::new();
+        for datum in self.stand_in.metrics() {
+            let stack = datum.dimensions.iter().find(|(name, _)| name == "Stack").map(|(_, stack)| stack.clone());
+            let entry = latest.entry((datum.name.clone(), stack)).or_insert((i64::MIN, f64::MIN));
+            let value = datum.values.iter().copied().fold(f64::MIN, f64::max);
+            if datum.timestamp > entry.0 {
+                *entry = (datum.timestamp, value);
+            } else if datum.timestamp == entry.0 {
+                entry.1 = entry.1.max(value);
+            }
+        }
+        latest.into_iter().map(|(key, (_, value))| (key, value)).collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! The scheduled function, as Lambda would run it: the real `bootstrap` under a runtime API, against a stand-in of AWS
+//! on loopback, on simulated accounts whose truth is known.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests fails the test")]
+
+mod account;
+mod replay;
+mod runtime;

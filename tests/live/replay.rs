@@ -1,0 +1,103 @@
+//! Replays: the metrics of every run follow from what was done to the account, and the end is that of the analysis of
+//! its log files.
+
+use std::collections::BTreeMap;
+
+use exposure_tests::{exposure, run};
+use serde_json::Value;
+
+use crate::account::Stage;
+
+/// A row's numbers by name.
+fn stacks(answer: &Value) -> BTreeMap<String, Value> {
+    let rows = answer["stacks"].as_array().expect("stacks");
+    rows.iter().map(|row| (row["stack"].as_str().expect("a name").to_owned(), row.clone())).collect()
+}
+
+/// The analysis of the account's log files, fleet, activities and warm pool, at a time.
+fn analysis(stage: &Stage, second: i64) -> Value {
+    let at = |name: &str| stage.account.path().join(name);
+    let taken = jiff::Timestamp::from_second(second).expect("a time").to_string();
+    let mut command = exposure();
+    command.arg("analyze").arg("--trail").arg(at("AWSLogs")).arg("--fleet").arg(at("fleet.json"));
+    command.arg("--fleet-time").arg(taken).arg("--activities").arg(at("activities.json"));
+    command.arg("--warm-pool").arg(at("warm-pool.json")).args(["--format", "json", "--all"]);
+    let ran = run(&mut command);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    serde_json::from_str(&ran.out).expect("JSON")
+}
+
+#[test]
+fn a_replay_from_local_files_ends_as_the_analysis_of_them() {
+    replay("directory");
+}
+
+#[test]
+fn a_replay_from_lookups_ends_as_the_analysis_of_the_files() {
+    replay("lookup");
+}
+
+#[test]
+fn a_replay_from_the_trails_objects_ends_as_the_analysis_of_the_files() {
+    replay("logs");
+}
+
+#[test]
+fn a_replay_from_the_queue_ends_as_the_analysis_of_the_files() {
+    replay("queue");
+}
+
+fn replay(source: &str) {
+    let stage = Stage::new(&["--days", "1", "--instances", "48"]);
+    let mut function = Stage::function(&stage.variables(source));
+    let (from, to) = stage.window;
+    let end = to + 3 * 3_600;
+    let mut last = Value::Null;
+    let mut total = 0.0;
+    let mut second = from;
+    while second <= end {
+        last = stage.run(&mut function, second);
+        let latest = stage.latest();
+        let now = latest.get(&("MigrationsTotal".to_owned(), None)).copied().unwrap_or_default();
+        assert!(now >= total, "a total went back: {now} after {total}");
+        total = now;
+        second += 1_800;
+    }
+    let analysis = analysis(&stage, end);
+    let (found, expected) = (stacks(&last), stacks(&analysis));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{source}");
+    for (stack, row) in &expected {
+        let number = |row: &Value, name: &str| row[name].as_i64().expect(name);
+        let found = &found[stack];
+        for name in ["members", "in_service", "recovered", "clean", "unseen", "partial_reattachments"] {
+            assert_eq!(number(found, name), number(row, name), "{source}: {name} of {stack}\n{last:#}");
+        }
+        // The function has seen the fleet all along, which places a Decrypt that the files alone cannot (rule 7).
+        let placed = number(found, "exposed") - number(row, "exposed");
+        assert!(placed >= 0, "{source}: {found} and {row}");
+        assert_eq!(number(row, "undetermined") - number(found, "undetermined"), placed, "{source}: {stack}");
+        assert_eq!(number(found, "migrations") - number(row, "migrations"), placed, "{source}: {stack}");
+    }
+    let latest = stage.latest();
+    for (stack, row) in &found {
+        let metric = |name: &str| latest.get(&(name.to_owned(), Some(stack.clone()))).copied();
+        for (name, member) in [
+            ("Members", "members"),
+            ("MembersInService", "in_service"),
+            ("MembersExposed", "exposed"),
+            ("MembersRecovered", "recovered"),
+            ("MembersUnseen", "unseen"),
+            ("MembersUndetermined", "undetermined"),
+        ] {
+            assert_eq!(metric(name), row[member].as_f64(), "{source}: {name} of {stack}");
+        }
+        let counted = metric("MigrationsTotal").zip(metric("MigrationsRetractedTotal"));
+        assert_eq!(
+            counted.map(|(all, back)| all - back),
+            row["migrations"].as_f64(),
+            "{source}: migrations of {stack}"
+        );
+    }
+    assert_eq!(last["outcome"], "complete", "{last:#}");
+    assert_eq!(latest.get(&("RunCompleted".to_owned(), None)), Some(&1.0));
+}
