@@ -26,8 +26,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(arguments: &[&str]) -> Self {
+        Self::delivered(arguments, &Delivery::default())
+    }
+
+    /// With records that are delivered so.
+    pub(crate) fn delivered(arguments: &[&str], delivery: &Delivery) -> Self {
         let account = account(arguments);
-        let shown = Arc::new(Account::load(account.path(), &Delivery::default()).expect("an account"));
+        let shown = Arc::new(Account::load(account.path(), delivery).expect("an account"));
         let options = Options { lookup_quota: Quota::none(), clock: Clock::AtEnd, ..Options::default() };
         let stand_in = StandIn::start(Arc::clone(&shown), options).expect("a stand-in");
         let truth: Value =
@@ -81,9 +86,14 @@ impl Stage {
 
     /// Invokes a run at a second, at which the stand-in's clock stands too.
     pub(crate) fn run(&self, function: &mut Function, second: i64) -> Value {
+        let event = self.event(second);
+        function.invoke(&event).unwrap_or_else(|error| panic!("{event}: {error}"))
+    }
+
+    /// The event of a run at a second, at which the stand-in's clock stands too.
+    pub(crate) fn event(&self, second: i64) -> Value {
         self.stand_in.set_clock(second);
-        let scheduled = jiff::Timestamp::from_second(second).expect("a time").to_string();
-        function.invoke(&json!({"scheduledTime": scheduled})).unwrap_or_else(|error| panic!("{scheduled}: {error}"))
+        json!({"scheduledTime": jiff::Timestamp::from_second(second).expect("a time").to_string()})
     }
 
     /// Every metric by name and stack, as CloudWatch shows it with Maximum, at its last time.

@@ -3,5 +3,8 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests fails the test")]
 
 mod account;
+mod chaos;
+mod open_facts;
+mod preflight;
 mod replay;
 mod runtime;

@@ -47,8 +47,15 @@ fn a_replay_from_the_queue_ends_as_the_analysis_of_the_files() {
     replay("queue");
 }
 
+/// A setting of a longer replay, such as `REPLAY_DAYS=14 REPLAY_STEP=300 cargo test --release --test live replay`.
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
 fn replay(source: &str) {
-    let stage = Stage::new(&["--days", "1", "--instances", "48"]);
+    let (days, instances) = (setting("REPLAY_DAYS", "1"), setting("REPLAY_INSTANCES", "48"));
+    let step: i64 = setting("REPLAY_STEP", "1800").parse().expect("REPLAY_STEP in seconds");
+    let stage = Stage::new(&["--days", &days, "--instances", &instances]);
     let mut function = Stage::function(&stage.variables(source));
     let (from, to) = stage.window;
     let end = to + 3 * 3_600;
@@ -61,7 +68,7 @@ fn replay(source: &str) {
         let now = latest.get(&("MigrationsTotal".to_owned(), None)).copied().unwrap_or_default();
         assert!(now >= total, "a total went back: {now} after {total}");
         total = now;
-        second += 1_800;
+        second += step;
     }
     let analysis = analysis(&stage, end);
     let (found, expected) = (stacks(&last), stacks(&analysis));

@@ -49,7 +49,17 @@ impl Function {
 
     /// Invokes it, and waits for its answer or its error.
     pub(crate) fn invoke(&mut self, event: &Value) -> Result<Value, Value> {
+        self.begin(event);
+        self.end()
+    }
+
+    /// Invokes it, and leaves it to its run.
+    pub(crate) fn begin(&mut self, event: &Value) {
         self.events.send(event.clone()).expect("the runtime API is up");
+    }
+
+    /// Waits for the answer of a run that was begun.
+    pub(crate) fn end(&mut self) -> Result<Value, Value> {
         self.answers.recv_timeout(TIMEOUT).expect("an answer in time")
     }
 

@@ -4,6 +4,7 @@
 pub mod clients;
 pub mod failure;
 pub mod fleet;
+pub mod preflight;
 pub mod publish;
 pub mod run;
 pub mod settings;

@@ -141,12 +141,7 @@ pub async fn preflight(settings: &Settings, now: Timestamp, timeout: Duration) -
 }
 
 /// Puts the checks of what the analyzer has only one of under its own account and region.
-fn file_shared(
-    reports: &mut Vec<TargetReport>,
-    shared: Vec<Check>,
-    account: Option<AccountId>,
-    context: &Context<'_>,
-) {
+fn file_shared(reports: &mut Vec<TargetReport>, shared: Vec<Check>, account: Option<AccountId>, context: &Context<'_>) {
     let region = context.clients.region();
     let home = reports.iter_mut().find(|report| Some(&report.region) == region.as_ref() && report.account == account);
     match (home, region) {
@@ -207,4 +202,3 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 fn a_day(events: usize, seconds: u64) -> u64 {
     u64::try_from(events).unwrap_or(u64::MAX).saturating_mul(86_400) / seconds.max(1)
 }
-

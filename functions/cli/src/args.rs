@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// What is exposed now, since when and why, straight from the analyzer's state
     #[cfg(feature = "aws")]
     List(List),
+    /// Whether the analyzer would see, by read-only calls: permissions, trails, launches, the budget; with a fix for each
+    #[cfg(feature = "aws")]
+    Preflight(Preflight),
 }
 
 #[cfg(feature = "aws")]
@@ -67,6 +70,29 @@ pub(crate) struct List {
     /// The tag of a group that names its stack
     #[arg(long, value_name = "KEY", default_value = StackRules::DEFAULT_TAG)]
     pub(crate) stack_tag: String,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct Preflight {
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub(crate) format: CheckFormat,
+    /// How long all checks together may take
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_window)]
+    pub(crate) timeout: SignedDuration,
+}
+
+/// How to print checks.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Table,
+    /// Schema migration-exposure/preflight/1
+    Json,
 }
 
 /// What an analysis reads.

@@ -113,11 +113,11 @@ pub(crate) fn remember(url: &str, stack_tag: &str) -> Result<Remembered> {
     Ok(Remembered { state, fleet, stacks: StackRules::new(stack_tag), rules: Rules::default() })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_second(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

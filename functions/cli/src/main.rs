@@ -11,6 +11,8 @@ mod inputs;
 mod interrupt;
 #[cfg(feature = "aws")]
 mod live;
+#[cfg(feature = "aws")]
+mod preflight;
 mod reading;
 mod simulate;
 mod state;
@@ -58,6 +60,8 @@ fn run(arguments: &Arguments) -> Result<End> {
         Command::Run(run) => live::run(run),
         #[cfg(feature = "aws")]
         Command::List(list) => live::list(list),
+        #[cfg(feature = "aws")]
+        Command::Preflight(preflight) => preflight::run(preflight),
     }
 }
 

@@ -30,16 +30,24 @@ pub struct Check {
     pub detail: String,
     /// What to do about it.
     pub fix: Option<String>,
+    /// Whether a service has answered for it, be it with a refusal.
+    #[serde(skip)]
+    pub(super) answered: bool,
 }
 
 impl Check {
     fn new(name: &'static str, result: Verdict, detail: &str, fix: Option<&str>) -> Self {
         let fix = fix.map(|fix| bounded(fix, DETAIL));
-        Self { name, result, detail: bounded(detail, DETAIL), fix }
+        Self { name, result, detail: bounded(detail, DETAIL), fix, answered: false }
     }
 
     pub(super) fn ok(name: &'static str, detail: &str) -> Self {
         Self::new(name, Verdict::Ok, detail, None)
+    }
+
+    /// The same, with what is known of an answer.
+    pub(super) fn answered(self, answered: bool) -> Self {
+        Self { answered, ..self }
     }
 
     pub(super) fn note(name: &'static str, detail: &str) -> Self {
@@ -65,4 +73,9 @@ pub(super) fn bounded(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A count with its noun in the right number.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -9,7 +9,7 @@ use exposure_core::ids::InstanceId;
 use exposure_core::stacks::UNASSIGNED;
 use tokio::time::Instant;
 
-use super::check::Check;
+use super::check::{Check, counted};
 use super::listed;
 use super::tried::{Miss, TRIES, tried};
 use crate::failure::{Class, Failure};
@@ -26,7 +26,7 @@ const IN_SERVICE: &str = "GroupInServiceInstances";
 /// What was found of the fleet.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    groups: Vec<Group>,
+    described: Vec<Group>,
     /// All instances, those of warm pools among them.
     pub(super) members: BTreeSet<InstanceId>,
     unmetered: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) async fn look(client: &Client, settings: &Settings, deadline: Instant
     };
     let pools = groups.warm_pools(client, deadline).await;
     let mut checks = vec![groups.found(), pools, activities];
-    if !groups.groups.is_empty() {
+    if !groups.described.is_empty() {
         checks.extend([groups.tags(settings), groups.metrics(), groups.processes()]);
     }
     (Some(groups), checks)
@@ -91,13 +91,13 @@ impl Groups {
         }
         let ids = told.instances().iter().filter_map(|told| InstanceId::new(told.instance_id()?).ok());
         self.members.extend(ids);
-        self.groups.push(group);
+        self.described.push(group);
     }
 
     /// Reads every warm pool. Without any, that of another group is asked for, to see whether that is allowed.
     async fn warm_pools(&mut self, client: &Client, deadline: Instant) -> Check {
-        let pools: Vec<&Group> = self.groups.iter().filter(|group| group.has_warm_pool).collect();
-        let asked: Vec<String> = match (pools.as_slice(), self.groups.first()) {
+        let pools: Vec<&Group> = self.described.iter().filter(|group| group.has_warm_pool).collect();
+        let asked: Vec<String> = match (pools.as_slice(), self.described.first()) {
             ([], None) => return Check::note(WARM_POOL, "not tried: there is no group to ask for"),
             ([], Some(first)) => vec![first.name.to_string()],
             (pools, _) => pools.iter().map(|group| group.name.to_string()).collect(),
@@ -128,36 +128,47 @@ impl Groups {
         }
         match keeping {
             0 => Check::ok(WARM_POOL, "allowed; no group keeps a warm pool"),
-            _ => Check::ok(WARM_POOL, &format!("{instances} instances in {keeping} warm pools, {read} requests")),
+            _ => Check::ok(
+                WARM_POOL,
+                &format!(
+                    "{} in {}, {}",
+                    counted(instances, "instance"),
+                    counted(keeping, "warm pool"),
+                    counted(read, "request")
+                ),
+            ),
         }
     }
 
     fn found(&self) -> Check {
-        if self.groups.is_empty() {
+        if self.described.is_empty() {
             let fix = "check that this is the right account and region, or take it out of TARGETS";
             return Check::warn(GROUPS, "there is no Auto Scaling group here: nothing to look at", fix);
         }
-        let groups = self.groups.len();
-        Check::ok(GROUPS, &format!("{} instances in {groups} groups, warm pools apart", self.members.len()))
+        Check::ok(GROUPS, &counted(self.described.len(), "group"))
     }
 
     fn tags(&self, settings: &Settings) -> Check {
         const NAME: &str = "stack tags";
         let tag = &settings.stack_tag;
         let is_tagged = |group: &&Group| group.tags.iter().any(|(key, value)| key == tag && !value.is_empty());
-        let untagged: Vec<&Group> = self.groups.iter().filter(|group| !is_tagged(group)).collect();
+        let untagged: Vec<&Group> = self.described.iter().filter(|group| !is_tagged(group)).collect();
         let (unassigned, ruled): (Vec<&Group>, Vec<&Group>) =
             untagged.into_iter().partition(|group| settings.stacks.of_group(group) == UNASSIGNED);
         let names = |groups: &[&Group]| listed(groups.iter().map(|group| group.name.as_str()));
         match (unassigned.len(), ruled.len()) {
             (0, 0) => Check::ok(NAME, &format!("every group has the tag {tag}")),
             (0, count) => {
-                let detail = format!("{count} groups without the tag {tag} have their stack by rule: {}", names(&ruled));
+                let groups = counted(count, "group");
+                let detail = format!("{groups} without the tag {tag}, with a stack by rule: {}", names(&ruled));
                 Check::note(NAME, &detail)
             }
             (count, _) => {
-                let detail =
-                    format!("{count} groups without the tag {tag} count as {UNASSIGNED}: {}", names(&unassigned));
+                let detail = format!(
+                    "{} without the tag {tag}, counted as {UNASSIGNED}: {}",
+                    counted(count, "group"),
+                    names(&unassigned)
+                );
                 Check::warn(NAME, &detail, &format!("tag them with {tag}, or name them in STACK_RULES"))
             }
         }
@@ -168,9 +179,9 @@ impl Groups {
         if self.unmetered.is_empty() {
             return Check::ok(NAME, &format!("every group publishes {IN_SERVICE}"));
         }
-        let count = self.unmetered.len();
+        let groups = counted(self.unmetered.len(), "group");
         let names = listed(self.unmetered.iter().map(String::as_str));
-        let detail = format!("{count} groups do not publish {IN_SERVICE}, to compare MembersInService with: {names}");
+        let detail = format!("{groups} without {IN_SERVICE}, which MembersInService could be compared with: {names}");
         Check::advice(NAME, &detail, "enable-metrics-collection of the groups, if you want that comparison")
     }
 
@@ -181,9 +192,9 @@ impl Groups {
         }
         let names = listed(self.suspended.iter().map(String::as_str));
         let detail = format!(
-            "{} groups have HealthCheck or ReplaceUnhealthy suspended: an instance that was stopped, or is marked \
+            "{} with HealthCheck or ReplaceUnhealthy suspended, where an instance that was stopped, or is marked \
              unhealthy because it is exposed, is not replaced: {names}",
-            self.suspended.len()
+            counted(self.suspended.len(), "group")
         );
         Check::advice(NAME, &detail, "resume-processes of the groups, unless that is meant")
     }

@@ -68,7 +68,13 @@ fn holds(field: &AdvancedFieldSelector, needed: &Needed) -> bool {
         "eventCategory" => "Management",
         "eventSource" => needed.source,
         "eventName" => needed.name,
-        "readOnly" => if needed.read_only { "true" } else { "false" },
+        "readOnly" => {
+            if needed.read_only {
+                "true"
+            } else {
+                "false"
+            }
+        }
         "eventType" => "AwsApiCall",
         // Whatever these say, it may hold for the records that are needed.
         _ => return true,
@@ -79,8 +85,7 @@ fn holds(field: &AdvancedFieldSelector, needed: &Needed) -> bool {
     let ends: fn(&str, &str) -> bool = |value, pattern| value.ends_with(pattern);
     let wanted = [(field.equals(), equals), (field.starts_with(), starts), (field.ends_with(), ends)];
     let unwanted = [(field.not_equals(), equals), (field.not_starts_with(), starts), (field.not_ends_with(), ends)];
-    let is_wanted =
-        wanted.iter().all(|(list, _)| list.is_empty()) || wanted.iter().any(|(list, is)| any(list, *is));
+    let is_wanted = wanted.iter().all(|(list, _)| list.is_empty()) || wanted.iter().any(|(list, is)| any(list, *is));
     is_wanted && !unwanted.iter().any(|(list, is)| any(list, *is))
 }
 
@@ -111,7 +116,8 @@ mod tests {
     use super::*;
 
     fn field(name: &str, equals: &[&str], not_equals: &[&str]) -> AdvancedFieldSelector {
-        let list = |values: &[&str]| Some(values.iter().map(|v| (*v).to_owned()).collect()).filter(|v: &Vec<_>| !v.is_empty());
+        let list =
+            |values: &[&str]| Some(values.iter().map(|v| (*v).to_owned()).collect()).filter(|v: &Vec<_>| !v.is_empty());
         let builder = AdvancedFieldSelector::builder().field(name);
         builder.set_equals(list(equals)).set_not_equals(list(not_equals)).build().expect("a selector")
     }
@@ -143,7 +149,10 @@ mod tests {
     fn what_advanced_selectors_hide_is_told() {
         let table: [(Vec<AdvancedFieldSelector>, &[&str]); 5] = [
             (vec![], &[]),
-            (vec![field("eventSource", &[], &["kms.amazonaws.com", "rdsdata.amazonaws.com"])], &["Decrypt", "CreateGrant"]),
+            (
+                vec![field("eventSource", &[], &["kms.amazonaws.com", "rdsdata.amazonaws.com"])],
+                &["Decrypt", "CreateGrant"],
+            ),
             (vec![field("readOnly", &["false"], &[])], &["Decrypt"]),
             (vec![field("eventSource", &["kms.amazonaws.com"], &[])], &["RunInstances"]),
             (vec![field("userIdentity.arn", &["x"], &[])], &[]),

@@ -59,11 +59,8 @@ pub(super) async fn check(
 /// One trail: where it records, whether it does, and what it lets through. Asked for where it is at home, since a copy in
 /// another region knows no selectors.
 async fn look(trail: &Trail, target: &Target, region: &Region, context: &Context<'_>, deadline: Instant) -> Judged {
-    let mut judged = Judged {
-        name: bounded(trail.name().unwrap_or("(no name)"), 60),
-        wrong: Vec::new(),
-        unknown: Vec::new(),
-    };
+    let mut judged =
+        Judged { name: bounded(trail.name().unwrap_or("(no name)"), 60), wrong: Vec::new(), unknown: Vec::new() };
     let home = trail.home_region().unwrap_or(region.as_str());
     if home != region.as_str() && trail.is_multi_region_trail() != Some(true) {
         let home = bounded(home, 40);

@@ -15,6 +15,8 @@ use crate::failure::{Class, Failure};
 /// How often a call is made at most by a client without retries of its own.
 pub(super) const TRIES: u32 = 3;
 
+const CREDENTIALS: &str = "give valid credentials: a role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret";
+
 /// A call that failed.
 #[derive(Debug, Clone)]
 pub(super) struct Miss {
@@ -64,9 +66,11 @@ impl Miss {
         Self { failure, answered }
     }
 
-    /// Whether there are no credentials to make the call with.
+    /// Whether there are no credentials to make the call with: none are configured, or whoever keeps them, such as the
+    /// instance metadata service, does not give them.
     pub(super) fn is_without_credentials(&self) -> bool {
-        !self.answered && self.failure.class == Class::Denied
+        let of_credentials = self.failure.class == Class::Denied || self.failure.message.contains("credentials");
+        !self.answered && of_credentials
     }
 
     /// What happened, without the operation's name.
@@ -76,23 +80,30 @@ impl Miss {
 
     /// A check that failed by it.
     pub(super) fn check(&self, name: &'static str) -> Check {
-        match self.failure.class {
+        let check = match self.failure.class {
             Class::Throttled => Check::warn(name, &self.said(), self.fix()),
             _ => Check::fail(name, &self.said(), &self.whole_fix()),
-        }
+        };
+        check.answered(self.answered)
     }
 
     /// A check of a call that only this command makes: the analyzer does not need it.
     pub(super) fn doubt(&self, name: &'static str, unknown: &str) -> Check {
         let detail = format!("{unknown}: {}", self.failure);
-        Check::warn(name, &detail, &format!("{}; the analyzer itself does not make this call", self.whole_fix()))
+        let fix = format!("{}; the analyzer itself does not make this call", self.whole_fix());
+        Check::warn(name, &detail, &fix).answered(self.answered)
     }
 
     fn whole_fix(&self) -> String {
-        if self.failure.class == Class::Denied && self.answered {
+        if self.failure.class == Class::Denied && self.answered && self.is_refusal() {
             return format!("allow {} to the role that makes this call", permission(self.failure.operation));
         }
         self.fix().to_owned()
+    }
+
+    /// Whether the caller is known and may not do this, rather than not known.
+    fn is_refusal(&self) -> bool {
+        ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"].iter().any(|c| self.failure.message.contains(c))
     }
 
     fn fix(&self) -> &'static str {
@@ -101,7 +112,8 @@ impl Miss {
                 "allow sts:AssumeRole of the roleArn, and let the role's trust policy name this caller, with the \
                  externalId that TARGETS gives"
             }
-            Class::Denied => "give valid credentials: a role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret",
+            _ if self.is_without_credentials() => CREDENTIALS,
+            Class::Denied => CREDENTIALS,
             Class::Disabled => "enable the region for the account, or take it out of TARGETS",
             Class::Throttled => "others use up the quota: lower LOOKUP_REQUESTS_PER_SECOND, and try again",
             Class::TimedOut | Class::Unavailable => {
@@ -116,7 +128,10 @@ impl Miss {
 fn permission(operation: &'static str) -> &'static str {
     match operation {
         "s3:ListObjectsV2" => "s3:ListBucket",
-        "s3:GetObject" => "s3:GetObject and s3:ListBucket (and kms:Decrypt for a bucket that is encrypted by a key)",
+        "s3:GetObject" => {
+            "s3:GetObject and s3:ListBucket (and kms:Decrypt, if the bucket is encrypted by a key), in a bucket of the \
+             own account,"
+        }
         other => other,
     }
 }
