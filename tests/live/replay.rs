@@ -52,6 +52,43 @@ fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
+#[test]
+fn an_event_may_ask_for_records_again_and_for_none_after_a_time() {
+    for source in ["lookup", "logs", "directory"] {
+        let stage = Stage::new(&["--days", "1", "--instances", "48"]);
+        let mut function = Stage::function(&stage.variables(source));
+        let (from, to) = stage.window;
+        let half = jiff::Timestamp::from_second(i64::midpoint(from, to)).expect("a time").to_string();
+        let mut event = stage.event(to + 3_600);
+        event["to"] = half.clone().into();
+        let first = function.invoke(&event).expect("a run");
+        let latest = first["window"]["to"].as_str().expect("records").to_owned();
+        assert!(latest <= half, "{source}: {latest}");
+        let whole = stage.run(&mut function, to + 3_900);
+        assert!(whole["window"]["to"].as_str().expect("records") > latest.as_str(), "{source}");
+        let mut event = stage.event(to + 4_200);
+        event["from"] = half.into();
+        let again = function.invoke(&event).expect("a run");
+        assert!(again["accounting"]["duplicates"].as_u64().expect("a number") > 10, "{source}: {again:#}");
+        assert_eq!(again["stacks"], whole["stacks"], "{source}: what is read twice changes nothing");
+    }
+}
+
+#[test]
+fn the_first_run_in_a_new_account_cannot_be_mistaken_for_an_all_clear() {
+    for source in ["lookup", "logs", "queue", "directory"] {
+        let stage = Stage::new(&["--days", "1", "--instances", "48"]);
+        let mut function = Stage::function(&stage.variables(source));
+        let answer = stage.run(&mut function, stage.window.0);
+        let latest = stage.latest();
+        let metric = |name: &str| latest.get(&(name.to_owned(), None)).copied();
+        assert!(metric("Members").is_some_and(|members| members > 0.0), "{source}: {answer:#}");
+        assert_eq!(metric("MembersUnseen"), metric("Members"), "{source}");
+        assert_eq!((metric("Coverage"), metric("MembersExposed")), (Some(0.0), Some(0.0)), "{source}");
+        assert_eq!((metric("ExposedPercent"), metric("WorstStackExposedPercent")), (None, None), "{source}");
+    }
+}
+
 fn replay(source: &str) {
     let (days, instances) = (setting("REPLAY_DAYS", "1"), setting("REPLAY_INSTANCES", "48"));
     let step: i64 = setting("REPLAY_STEP", "1800").parse().expect("REPLAY_STEP in seconds");

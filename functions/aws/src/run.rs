@@ -113,7 +113,7 @@ impl Runner {
         let places = self.places().await.map_err(RunError::Target)?;
         let reading = reading_until(deadline);
         let looked = join_all(places.iter().map(|place| self.look(place, &state, now, reading))).await;
-        let gathered = self.read(&mut state, looked, now, clock, reading).await;
+        let gathered = self.read(&mut state, looked, event, now, clock, reading).await;
         let mut judged = self.judge(&mut state, &gathered, now);
         let saved =
             if event.dry_run { Ok(0) } else { self.save(&mut state, &mut version, &gathered, &mut judged, now).await };

@@ -47,6 +47,12 @@ pub(crate) struct Run {
     /// When the run was meant to be [default: now]
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub(crate) scheduled_time: Option<Timestamp>,
+    /// From when on to read records again, though they were read before
+    #[arg(long, value_name = "T", value_parser = parse_time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Up to when to read records
+    #[arg(long, value_name = "T", value_parser = parse_end)]
+    pub(crate) to: Option<Timestamp>,
     /// How long the run may take
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_window)]
     pub(crate) timeout: SignedDuration,

@@ -48,7 +48,8 @@ pub(crate) fn run(arguments: &Run) -> Result<End> {
     let settings =
         Settings::from_variables(|name| arguments.settings.variable(name)).map_err(|error| Usage(error.to_string()))?;
     let timeout = Duration::try_from(arguments.timeout).unwrap_or(Duration::from_mins(10));
-    let event = Event { scheduled: arguments.scheduled_time, dry_run: arguments.dry };
+    let event =
+        Event { scheduled: arguments.scheduled_time, from: arguments.from, to: arguments.to, dry_run: arguments.dry };
     let report = runtime()?.block_on(async {
         let runner = Runner::start(settings).await?;
         Ok::<_, anyhow::Error>(runner.run(&event, now(), Instant::now() + timeout).await?)

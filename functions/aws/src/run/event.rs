@@ -4,10 +4,14 @@ use exposure_core::time::Timestamp;
 use serde_json::Value;
 
 /// The event of a run. Windows, verdicts and the time stamps of metrics follow from its scheduled time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Event {
     /// When the run was meant to be; nothing where the event says nothing, which means now.
     pub scheduled: Option<Timestamp>,
+    /// From when on records are read again, though they were read before.
+    pub from: Option<Timestamp>,
+    /// Up to when records are read; the scheduled time at the latest.
+    pub to: Option<Timestamp>,
     /// Whether to neither save nor publish.
     pub dry_run: bool,
 }
@@ -18,12 +22,6 @@ pub enum EventError {
     /// Not an object, or a member of it that is no time.
     #[error("{0}; send {{\"scheduledTime\": \"2026-05-11T23:05:00Z\"}}, or {{}} for now")]
     Shape(String),
-    /// A part of a run's window cannot be asked for.
-    #[error(
-        "the event asks for {0:?}, and a run always goes on from what it has read; \
-         to look at a window of time use `exposure analyze --from … --to …`"
-    )]
-    Window(&'static str),
     /// It lies in the future.
     #[error("scheduledTime {scheduled} lies more than 5 minutes ahead of the clock ({clock}); is a clock wrong?")]
     Ahead {
@@ -46,20 +44,22 @@ impl Event {
         let Value::Object(members) = event else {
             return Err(EventError::Shape("the event is no JSON object".to_owned()));
         };
-        for window in ["from", "to"] {
-            if members.get(window).is_some_and(|value| !value.is_null()) {
-                return Err(EventError::Window(window));
-            }
-        }
         let named = ["scheduledTime", "time"].into_iter().find_map(|name| Some((name, members.get(name)?)));
-        let scheduled = named
-            .map(|(name, value)| {
-                let time = value.as_str().and_then(Timestamp::parse);
-                time.ok_or_else(|| EventError::Shape(format!("{name} is no time: {}", cut(&value.to_string()))))
-            })
-            .transpose()?;
+        let time = |(name, value): (&str, &Value)| {
+            let time = value.as_str().and_then(Timestamp::parse);
+            time.ok_or_else(|| EventError::Shape(format!("{name} is no time: {}", cut(&value.to_string()))))
+        };
+        let scheduled = named.map(time).transpose()?;
+        let bound =
+            |name| members.get(name).filter(|value| !value.is_null()).map(|value| time((name, value))).transpose();
+        let (from, to) = (bound("from")?, bound("to")?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from > to
+        {
+            return Err(EventError::Shape(format!("from {from} lies after to {to}")));
+        }
         let dry_run = members.get("dryRun").and_then(Value::as_bool).unwrap_or_default();
-        Ok(Self { scheduled, dry_run })
+        Ok(Self { scheduled, from, to, dry_run })
     }
 
     /// The scheduled time, if it is not from the future.
@@ -97,23 +97,29 @@ mod tests {
         ];
         assert_eq!(table.len(), 5);
         for (event, scheduled, dry_run) in table {
-            assert_eq!(Event::read(&event), Ok(Event { scheduled, dry_run }), "{event}");
+            assert_eq!(Event::read(&event), Ok(Event { scheduled, dry_run, ..Event::default() }), "{event}");
         }
         for bad in
             [json!([]), json!("now"), json!({"scheduledTime": 17}), json!({"time": "<aws.scheduler.scheduled-time>"})]
         {
             assert!(matches!(Event::read(&bad), Err(EventError::Shape(_))), "{bad}");
         }
-        assert_eq!(Event::read(&json!({"from": "2026-05-11"})), Err(EventError::Window("from")));
+        let window = json!({"from": "2026-05-11T00:00:00Z", "to": "2026-05-11T23:05:00Z"});
+        assert_eq!(Event::read(&window).map(|event| event.to), Ok(time));
+        for bad in
+            [json!({"from": "2026-05-11"}), json!({"from": "2026-05-12T00:00:00Z", "to": "2026-05-11T00:00:00Z"})]
+        {
+            assert!(matches!(Event::read(&bad), Err(EventError::Shape(_))), "{bad}");
+        }
     }
 
     #[test]
     fn an_event_from_the_future_is_refused() {
         let clock = Timestamp::from_second(1_778_457_600);
         let event =
-            |ahead: i64| Event { scheduled: Some(Timestamp::from_second(1_778_457_600 + ahead)), dry_run: false };
+            |ahead: i64| Event { scheduled: Some(Timestamp::from_second(1_778_457_600 + ahead)), ..Event::default() };
         assert!(event(300).at(clock).is_ok());
         assert!(matches!(event(301).at(clock), Err(EventError::Ahead { .. })));
-        assert_eq!(Event { scheduled: None, dry_run: false }.at(clock), Ok(clock));
+        assert_eq!(Event::default().at(clock), Ok(clock));
     }
 }

@@ -11,7 +11,7 @@ use exposure_core::time::{TimeSpan, Timestamp, join_span};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::Runner;
+use super::{Event, Runner};
 use crate::clients::{PlaceClients, Target};
 use crate::failure::{Class, Failure};
 use crate::fleet::describe;
@@ -147,18 +147,32 @@ impl Runner {
         &self,
         state: &mut State,
         looked: Vec<Looked>,
+        event: &Event,
         now: Timestamp,
         clock: Timestamp,
         deadline: Instant,
     ) -> Gathered {
-        let memories: Vec<PlaceMemory> =
+        let mut memories: Vec<PlaceMemory> =
             looked.iter().map(|looked| state.places.get(&looked.source).cloned().unwrap_or_default()).collect();
+        if let Some(from) = event.from {
+            for memory in &mut memories {
+                memory.forget_from(from);
+            }
+        }
+        let until = event.to.map_or(now, |to| to.min(now));
         let ledger = &state.ledger;
         let asks: Vec<Ask<'_>> = looked
             .iter()
             .zip(&memories)
             .filter(|(looked, _)| !looked.refused)
-            .map(|(looked, memory)| Ask { place: &looked.source, now, deadline, ledger, fleet: &looked.fleet, memory })
+            .map(|(looked, memory)| Ask {
+                place: &looked.source,
+                now: until,
+                deadline,
+                ledger,
+                fleet: &looked.fleet,
+                memory,
+            })
             .collect();
         let mut batches = self.source.read(&asks).await.into_iter();
         drop(asks);

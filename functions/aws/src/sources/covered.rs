@@ -46,6 +46,14 @@ impl Covered {
         }
     }
 
+    /// Drops `time` and what lies after it.
+    pub fn forget_from(&mut self, time: Timestamp) {
+        self.0.retain(|span| span.from < time);
+        for span in &mut self.0 {
+            span.to = span.to.min(shifted(time, -1));
+        }
+    }
+
     /// Drops what lies before `time`.
     pub fn forget_before(&mut self, time: Timestamp) {
         self.0.retain(|span| span.to >= time);

@@ -1,5 +1,6 @@
 //! What a source remembers of one account and region between runs.
 
+use exposure_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::lookup::memory::LookupMemory;
@@ -21,6 +22,14 @@ pub struct PlaceMemory {
 }
 
 impl PlaceMemory {
+    /// Forgets what was read from a time on, so that it is read again.
+    pub fn forget_from(&mut self, time: Timestamp) {
+        self.lookup.forget_from(time);
+        // A file says little of when its records were: all are read again.
+        self.objects = SeenFiles::default();
+        self.files = SeenFiles::default();
+    }
+
     /// The union with another memory of the same account and region.
     pub fn merge(&mut self, other: Self) {
         self.lookup.merge(other.lookup);

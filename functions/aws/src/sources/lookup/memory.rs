@@ -196,6 +196,16 @@ impl LookupMemory {
         }
     }
 
+    /// Forgets what was read from a time on, so that it is read again.
+    pub fn forget_from(&mut self, time: Timestamp) {
+        for stream in self.streams.values_mut() {
+            stream.covered.forget_from(time);
+            stream.through = stream.through.map(|through| through.min(time));
+            stream.rereading = None;
+        }
+        self.sightings_through = self.sightings_through.map(|through| through.min(time));
+    }
+
     /// The union with another memory.
     pub fn merge(&mut self, other: Self) {
         for (stream, theirs) in other.streams {

@@ -1,0 +1,37 @@
+//! The documents say what the code does: tables are checked against the code that they describe.
+
+use std::fs;
+
+use exposure_aws::settings::REFERENCE;
+use exposure_core::metrics::{CATALOGUE, Split};
+use exposure_tests::root;
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).expect("README.md")
+}
+
+/// The rows of the table under a heading, without the first two.
+fn rows(text: &str, heading: &str) -> Vec<String> {
+    let section = text.split_once(heading).unwrap_or_else(|| panic!("no {heading}")).1;
+    let table = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    table.skip(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_setting_stands_in_the_readme_as_the_code_has_it() {
+    let expected: Vec<String> =
+        REFERENCE.iter().map(|(name, meaning, default)| format!("| `{name}` | {meaning} | {default} |")).collect();
+    assert!(expected.len() > 10);
+    assert_eq!(rows(&readme(), "### Settings"), expected);
+}
+
+#[test]
+fn every_metric_stands_in_the_readme_as_the_catalogue_has_it() {
+    let row = |metric: &&exposure_core::metrics::Metric| {
+        let split = if metric.split == Split::Fleet { "fleet only" } else { "yes" };
+        format!("| `{}` | {} | {split} | {} |", metric.name, metric.unit.as_str(), metric.meaning)
+    };
+    let expected: Vec<String> = CATALOGUE.iter().map(row).collect();
+    assert!(expected.len() > 30);
+    assert_eq!(rows(&readme(), "### Metrics"), expected);
+}
