@@ -4,7 +4,7 @@ use std::fs;
 
 use exposure_aws::settings::REFERENCE;
 use exposure_core::metrics::{CATALOGUE, Split};
-use exposure_tests::root;
+use exposure_tests::{exposure, root, run};
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).expect("README.md")
@@ -23,6 +23,21 @@ fn every_setting_stands_in_the_readme_as_the_code_has_it() {
         REFERENCE.iter().map(|(name, meaning, default)| format!("| `{name}` | {meaning} | {default} |")).collect();
     assert!(expected.len() > 10);
     assert_eq!(rows(&readme(), "### Settings"), expected);
+}
+
+#[test]
+fn the_costs_in_the_readme_are_those_that_the_program_computes() {
+    let readme = readme();
+    let table = rows(&readme, "### What it costs");
+    assert_eq!(table.len(), 3);
+    for row in table {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        for (instances, dollars) in ["100", "2000", "20000"].iter().zip(&cells[1..]) {
+            let ran = run(exposure().args(["cost", "--instances", instances, "--source", cells[0].trim_matches('`')]));
+            let all = ran.out.lines().find(|line| line.starts_with("all ")).expect("a sum").split_whitespace().last();
+            assert_eq!(all, Some(*dollars), "{row}: {instances}");
+        }
+    }
 }
 
 #[test]

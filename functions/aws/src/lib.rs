@@ -2,6 +2,7 @@
 //! that puts them together. The Lambda and the command line are shells around [`run`].
 
 pub mod clients;
+pub mod cost;
 pub mod failure;
 pub mod fleet;
 pub mod preflight;

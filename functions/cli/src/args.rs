@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// What is exposed now, since when and why, straight from the analyzer's state
     #[cfg(feature = "aws")]
     List(List),
+    /// What a month of the analyzer costs at list prices, and of what
+    #[cfg(feature = "aws")]
+    Cost(Cost),
     /// Whether the analyzer would see, by read-only calls: permissions, trails, launches, the budget; with a fix for each
     #[cfg(feature = "aws")]
     Preflight(Preflight),
@@ -59,6 +62,61 @@ pub(crate) struct Run {
     /// Look and judge, but neither save nor publish
     #[arg(long = "dry-run")]
     pub(crate) dry: bool,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// How many instances the fleet has
+    #[arg(long, value_name = "N")]
+    pub(crate) instances: u32,
+    /// How many stacks
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) stacks: u32,
+    /// Where records come from
+    #[arg(long, value_enum, default_value_t = CostSource::Lookup)]
+    pub(crate) source: CostSource,
+    /// The schedule's interval
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(60..=3_600))]
+    pub(crate) period_seconds: u32,
+    /// Launches in each instance's place in a day
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub(crate) launches_per_day: f64,
+    /// The function's memory in MB
+    #[arg(long, value_name = "MB", default_value_t = 256)]
+    pub(crate) memory: u32,
+    /// How long a run takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub(crate) run_seconds: f64,
+    /// Objects that the trail delivers in a day
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(crate) trail_objects_per_day: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The sources that cost differently.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostSource {
+    /// `LookupEvents`
+    Lookup,
+    /// An SQS queue
+    Queue,
+    /// The trail's objects
+    Logs,
+}
+
+#[cfg(feature = "aws")]
+impl From<CostSource> for exposure_aws::settings::SourceKind {
+    fn from(source: CostSource) -> Self {
+        match source {
+            CostSource::Lookup => Self::Lookup,
+            CostSource::Queue => Self::Queue,
+            CostSource::Logs => Self::Logs,
+        }
+    }
 }
 
 #[cfg(feature = "aws")]

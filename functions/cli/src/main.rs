@@ -3,6 +3,8 @@
 
 mod analyze;
 mod args;
+#[cfg(feature = "aws")]
+mod cost;
 mod csv_report;
 mod explain;
 #[cfg(feature = "aws")]
@@ -60,6 +62,8 @@ fn run(arguments: &Arguments) -> Result<End> {
         Command::Run(run) => live::run(run),
         #[cfg(feature = "aws")]
         Command::List(list) => live::list(list),
+        #[cfg(feature = "aws")]
+        Command::Cost(cost) => cost::run(cost),
         #[cfg(feature = "aws")]
         Command::Preflight(preflight) => preflight::run(preflight),
     }
