@@ -38,8 +38,8 @@ use judge::{Judged, record as record_of};
 pub const STATE_LIMIT: usize = 1 << 30;
 /// How often a state that another run has changed meanwhile is joined and saved again.
 const JOINS: u32 = 8;
-/// Snapshots older than this can be thinned: no run of before is still under way.
-const OPEN: SignedDuration = SignedDuration::from_hours(2);
+/// Snapshots older than this can be thinned: no run is still under way that took one before (Lambda: 15 minutes).
+const OPEN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Everything that a run needs, made once.
 #[derive(Debug)]

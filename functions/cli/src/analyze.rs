@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use exposure_core::analysis::{Analysis, Question};
+use exposure_core::analysis::Analysis;
 
 use crate::args::{Analyze, FailOn, Format};
-use crate::inputs::{Gathered, gather};
+use crate::inputs::{Gathered, gather, question};
 use crate::{End, csv_report, table};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<End> {
@@ -17,26 +17,11 @@ pub(crate) fn run(arguments: &Analyze) -> Result<End> {
         // Whoever the fleet file holds is there, though the file may not tell when.
         let members: BTreeSet<_> = fleet.iter().flat_map(|fleet| &fleet.members).map(|m| m.instance).collect();
         departed.retain(|departed| !members.contains(&departed.key.instance));
-        let question = Question {
-            ledger: &ledger,
-            fleet: fleet.as_ref(),
-            stacks: &stacks,
-            settings: &settings,
-            complete: None,
-            all: false,
-        };
-        question.tally(&mut departed);
+        question(&ledger, fleet.as_ref(), &stacks, &settings, false).tally(&mut departed);
         ledger.forget(departed);
     }
-    let question = Question {
-        ledger: &ledger,
-        fleet: fleet.as_ref(),
-        stacks: &stacks,
-        settings: &settings,
-        complete: None,
-        all: arguments.all,
-    };
-    let analysis = question.answer(read.window, read.accounting);
+    let analysis =
+        question(&ledger, fleet.as_ref(), &stacks, &settings, arguments.all).answer(read.window, read.accounting);
     debug_assert!(analysis.accounting.balances(), "{:?}", analysis.accounting);
     // Saved before it is shown: who has seen a result can build on it.
     if let Some(state) = state {

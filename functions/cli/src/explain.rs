@@ -12,7 +12,7 @@ use exposure_core::time::Timestamp;
 
 use crate::End;
 use crate::args::Explain;
-use crate::inputs::{Gathered, gather};
+use crate::inputs::{Gathered, gather, question};
 use crate::text::{shown, wrapped};
 
 const WIDTH: usize = 100;
@@ -38,16 +38,8 @@ pub(crate) fn run(arguments: &Explain) -> Result<End> {
         );
     }
     let Gathered { ledger, fleet, stacks, settings, state, .. } = gather(&arguments.inputs)?;
-    let question = Question {
-        ledger: &ledger,
-        fleet: fleet.as_ref(),
-        stacks: &stacks,
-        settings: &settings,
-        complete: None,
-        all: true,
-    };
     explain(
-        &question,
+        &question(&ledger, fleet.as_ref(), &stacks, &settings, true),
         arguments.instance,
         "neither in the trail nor in the fleet; check the ID, the account and region, and the time of the logs",
     )?;

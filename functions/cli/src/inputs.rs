@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use exposure_core::analysis::Question;
 use exposure_core::assess::Settings;
 use exposure_core::fleet::{Fleet, FleetError, parse_activities, parse_groups, parse_warm_pool};
 use exposure_core::ids::AutoScalingGroupName;
@@ -27,6 +28,17 @@ pub(crate) struct Gathered {
     pub(crate) settings: Settings,
     pub(crate) read: Read,
     pub(crate) state: Option<State>,
+}
+
+/// The question of an analysis on files, which are all that there will be.
+pub(crate) fn question<'a>(
+    ledger: &'a Ledger,
+    fleet: Option<&'a Fleet>,
+    stacks: &'a StackRules,
+    settings: &'a Settings,
+    all: bool,
+) -> Question<'a> {
+    Question { ledger, fleet, stacks, settings, complete: None, all }
 }
 
 /// Reads it all: the small files first, since a wrong one is found at once.

@@ -1,6 +1,6 @@
 //! Whether lookups of this fleet fit a run: the planner's numbers for a run that follows another. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use exposure_core::ids::InstanceId;
@@ -40,12 +40,7 @@ fn needs(memory: &LookupMemory, members: &BTreeSet<InstanceId>, period: Duration
     let calls = CAUSES.iter().chain(&TRANSITIONS).map(|name| pages(&Stream::event_name(name), 0)).sum();
     let decrypts = Stream::decrypts();
     let measured = memory.streams.get(&decrypts).is_some_and(|known| known.rate.is_some());
-    let mut used: BTreeMap<InstanceId, BTreeSet<String>> = BTreeMap::new();
-    for (arn, instances) in &memory.keys {
-        for instance in instances.intersection(members) {
-            used.entry(*instance).or_default().insert(arn.clone());
-        }
-    }
+    let mut used = memory.keys_used_by(members);
     let mut choices = Choices {
         keys: memory.keys.keys().map(|arn| (arn.clone(), pages(&Stream::key(arn), 0))).collect(),
         decrypts: measured.then(|| pages(&decrypts, 0)),

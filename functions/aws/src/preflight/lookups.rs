@@ -8,7 +8,6 @@ use exposure_core::decode::{Decoded, decode};
 use exposure_core::ids::InstanceId;
 use exposure_core::observation::{Cause, Kind};
 use exposure_core::time::{TimeSpan, Timestamp};
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::a_day;
@@ -18,6 +17,7 @@ use crate::failure::{Class, Failure};
 use crate::sources::covered::{seconds_of, shifted};
 use crate::sources::lookup::client::{OPERATION, PAGE};
 use crate::sources::lookup::memory::{LookupMemory, Rate};
+use crate::sources::lookup::reader::keys_of;
 use crate::sources::lookup::stream::{Attribute, Stream};
 use crate::sources::pace::{Pace, seed};
 
@@ -211,22 +211,4 @@ impl Record {
         record.keys = keys_of(text);
         Some(record)
     }
-}
-
-/// The ARNs of the KMS keys that a record names (CloudTrail User Guide, `resources`).
-fn keys_of(record: &str) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(default)]
-        resources: Option<Vec<Resource>>,
-    }
-    #[derive(Deserialize)]
-    struct Resource {
-        #[serde(default, rename = "ARN", alias = "arn")]
-        arn: Option<String>,
-    }
-
-    let is_key = |arn: &String| arn.len() <= 2_000 && arn.contains(":kms:") && arn.contains(":key/");
-    let resources = serde_json::from_str::<Named>(record).ok().and_then(|named| named.resources);
-    resources.unwrap_or_default().into_iter().filter_map(|resource| resource.arn).filter(is_key).collect()
 }

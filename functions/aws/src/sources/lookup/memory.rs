@@ -196,6 +196,18 @@ impl LookupMemory {
         }
     }
 
+    /// The keys that each of some instances was seen to use.
+    #[must_use]
+    pub fn keys_used_by(&self, population: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BTreeSet<String>> {
+        let mut used: BTreeMap<InstanceId, BTreeSet<String>> = BTreeMap::new();
+        for (arn, instances) in &self.keys {
+            for instance in instances.intersection(population) {
+                used.entry(*instance).or_default().insert(arn.clone());
+            }
+        }
+        used
+    }
+
     /// Forgets what was read from a time on, so that it is read again.
     pub fn forget_from(&mut self, time: Timestamp) {
         for stream in self.streams.values_mut() {

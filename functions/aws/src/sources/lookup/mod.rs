@@ -7,7 +7,7 @@
 pub mod client;
 pub mod memory;
 pub mod planner;
-mod reader;
+pub(crate) mod reader;
 mod spare;
 pub mod stream;
 mod visit;

@@ -268,7 +268,7 @@ impl<'a, C: LookupClient> Reader<'a, C> {
 }
 
 /// The ARNs of the KMS keys that a record names (CloudTrail User Guide, `resources`).
-fn keys_of(record: &str) -> Vec<String> {
+pub(crate) fn keys_of(record: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Record {
         #[serde(default)]
@@ -281,7 +281,8 @@ fn keys_of(record: &str) -> Vec<String> {
     }
 
     let resources = serde_json::from_str::<Record>(record).ok().and_then(|record| record.resources);
-    resources.unwrap_or_default().into_iter().filter_map(|resource| resource.arn).collect()
+    let is_key = |arn: &String| arn.len() <= 2_000 && arn.contains(":kms:") && arn.contains(":key/");
+    resources.unwrap_or_default().into_iter().filter_map(|resource| resource.arn).filter(is_key).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One run in one account and region: causes first, then sightings by the cheapest plan, then with what is spared
 //! late events and the past.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use exposure_core::ids::{InstanceId, InstanceKey};
 use exposure_core::time::{TimeSpan, Timestamp};
@@ -114,12 +114,7 @@ impl<'a, C: LookupClient> Visit<'a, C> {
         };
         let decrypts = Stream::decrypts();
         let measured = memory.streams.get(&decrypts).is_some_and(|known| known.rate.is_some());
-        let mut used: BTreeMap<InstanceId, BTreeSet<String>> = BTreeMap::new();
-        for (arn, instances) in &memory.keys {
-            for instance in instances.intersection(population) {
-                used.entry(*instance).or_default().insert(arn.clone());
-            }
-        }
+        let mut used = memory.keys_used_by(population);
         let mut choices = Choices {
             keys: memory.keys.keys().map(|arn| (arn.clone(), cost(&Stream::key(arn)))).collect(),
             decrypts: measured.then(|| cost(&decrypts)),
