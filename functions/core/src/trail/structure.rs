@@ -357,20 +357,29 @@ fn ones(bits: u64) -> i32 {
 
 struct Portable;
 
-/// One bit for each byte of the block that is so.
+/// One bit for each byte of the block that begins `behind` bytes into the window and is `byte` once `fold` is added to
+/// its bits: eight bytes at a time, as numbers.
 #[inline(always)]
-fn bits(window: &[u8; WINDOW], is: impl Fn(usize, u8) -> bool) -> u64 {
-    window.iter().take(BLOCK).enumerate().fold(0, |mask, (place, byte)| mask | (u64::from(is(place, *byte)) << place))
+fn equal(window: &[u8; WINDOW], behind: usize, fold: u8, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let each = |byte: u8| u64::from_le_bytes([byte; 8]);
+    let (words, _) = window.get(behind..).unwrap_or_default().as_chunks();
+    words.iter().take(BLOCK / 8).enumerate().fold(0, |mask, (place, word)| {
+        let differs = (u64::from_le_bytes(*word) | each(fold)) ^ each(byte);
+        // The highest bit of each byte that does not differ at all, and then those eight bits side by side.
+        let same = !(((differs & LOW) + LOW) | differs | LOW);
+        mask | ((same >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (place * 8)
+    })
 }
 
 impl Vector for Portable {
     #[inline(always)]
     fn masks(window: &[u8; WINDOW]) -> Masks {
         Masks {
-            quote: bits(window, |_, byte| byte == b'"'),
+            quote: equal(window, 0, 0, b'"'),
             // Brackets and braces differ in one bit.
-            open: bits(window, |_, byte| byte | 0x20 == b'{'),
-            close: bits(window, |_, byte| byte | 0x20 == b'}'),
+            open: equal(window, 0, 0x20, b'{'),
+            close: equal(window, 0, 0x20, b'}'),
             backslashes: Self::backslash(window) != 0,
             keys: Self::keys(window) != 0,
         }
@@ -378,18 +387,17 @@ impl Vector for Portable {
 
     #[inline(always)]
     fn backslash(window: &[u8; WINDOW]) -> u64 {
-        bits(window, |_, byte| byte == b'\\')
+        equal(window, 0, 0, b'\\')
     }
 
     #[inline(always)]
     fn letter_u(window: &[u8; WINDOW]) -> u64 {
-        bits(window, |_, byte| byte == b'u')
+        equal(window, 0, 0, b'u')
     }
 
     #[inline(always)]
     fn keys(window: &[u8; WINDOW]) -> u64 {
-        let is = |place: usize, byte: u8| window.get(place) == Some(&byte);
-        bits(window, |place, byte| byte == b'"' && is(place + 8, b'm') && is(place + 10, b'"'))
+        equal(window, 0, 0, b'"') & equal(window, 8, 0, b'm') & equal(window, 10, 0, b'"')
     }
 
     #[inline(always)]
