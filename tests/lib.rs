@@ -26,10 +26,12 @@ pub fn sample() -> PathBuf {
     root().join("tests/fixtures/sample")
 }
 
-/// Builds a binary in the profile of the tests.
-fn built(package: &str, binary: &str) -> PathBuf {
+/// Builds the binaries in the profile of the tests, and names one. All in one build: their dependencies would else be
+/// built for each with other features.
+fn built(binary: &str) -> PathBuf {
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", package, "--bin", binary]).current_dir(root());
+    build.args(["build", "--quiet", "--package", "exposure-cli", "--package", "exposure-analyzer", "--bins"]);
+    build.current_dir(root());
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
@@ -41,13 +43,13 @@ fn built(package: &str, binary: &str) -> PathBuf {
 /// The built function; it is built once.
 pub fn bootstrap() -> Command {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    Command::new(BINARY.get_or_init(|| built("exposure-analyzer", "bootstrap")))
+    Command::new(BINARY.get_or_init(|| built("bootstrap")))
 }
 
 /// The built `exposure`; it is built once.
 pub fn exposure() -> Command {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(BINARY.get_or_init(|| built("exposure-cli", "exposure")));
+    let mut command = Command::new(BINARY.get_or_init(|| built("exposure")));
     command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
     command
 }

@@ -179,7 +179,7 @@ impl Runner {
     ) -> Result<u64, String> {
         for _ in 0..JOINS {
             let text = state.to_json().map_err(|error| error.to_string())?;
-            match self.store.save(&text, version).await {
+            match self.store.save(text, version).await {
                 Ok(saved) => return Ok(saved.bytes),
                 Err(StoreError::Conflict { .. }) => {
                     let loaded = self.store.load(STATE_LIMIT).await.map_err(|error| error.to_string())?;

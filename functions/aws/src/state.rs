@@ -16,6 +16,8 @@ use crate::sources::PlaceMemory;
 
 const SCHEMA: &str = "migration-exposure/state/";
 const VERSION: u32 = 1;
+/// About how many bytes an instance takes.
+const INSTANCE: usize = 1_700;
 /// How many stacks are remembered to have asked for a place.
 const MAX_ASKED: usize = 400;
 
@@ -48,12 +50,19 @@ pub struct State {
     pub stacks: BTreeMap<String, Timestamp>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Document {
-    schema: String,
-    ledger: Box<RawValue>,
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    ledger: &'a RawValue,
     places: Vec<PlaceEntry>,
     stacks: BTreeMap<String, Timestamp>,
+}
+
+/// What stands behind the ledger.
+#[derive(Serialize)]
+struct Rest<'a> {
+    places: Vec<PlaceEntry>,
+    stacks: &'a BTreeMap<String, Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +94,7 @@ impl State {
             Some(Ok(found)) if found > VERSION => return Err(StateError::TooNew(found)),
             _ => return Err(StateError::NotAState(format!("its schema is {schema:?}"))),
         }
-        let document: Document = serde_json::from_slice(text).map_err(unreadable)?;
+        let document: Document<'_> = serde_json::from_slice(text).map_err(unreadable)?;
         let ledger = Ledger::from_json(document.ledger.get().as_bytes())?;
         let (mut places, mut complete, mut activities) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for entry in document.places {
@@ -106,24 +115,23 @@ impl State {
     /// If it cannot be written as JSON, which no state has been seen to do.
     pub fn to_json(&self) -> Result<Vec<u8>, StateError> {
         let unwritable = |error: serde_json::Error| StateError::Ledger(LedgerError::from(error));
-        let ledger = String::from_utf8(self.ledger.to_json()?).map_err(|e| StateError::NotAState(e.to_string()))?;
         let sources: BTreeSet<&Source> =
             self.places.keys().chain(self.complete.keys()).chain(self.activities.keys()).collect();
-        let document = Document {
-            schema: format!("{SCHEMA}{VERSION}"),
-            ledger: RawValue::from_string(ledger).map_err(unwritable)?,
-            places: sources
-                .into_iter()
-                .map(|source| PlaceEntry {
-                    source: source.clone(),
-                    complete_through: self.complete.get(source).copied(),
-                    activities_through: self.activities.get(source).copied(),
-                    memory: self.places.get(source).cloned().unwrap_or_default(),
-                })
-                .collect(),
-            stacks: self.stacks.clone(),
+        let entry = |source: &Source| PlaceEntry {
+            source: source.clone(),
+            complete_through: self.complete.get(source).copied(),
+            activities_through: self.activities.get(source).copied(),
+            memory: self.places.get(source).cloned().unwrap_or_default(),
         };
-        serde_json::to_vec(&document).map_err(unwritable)
+        let rest = Rest { places: sources.into_iter().map(entry).collect(), stacks: &self.stacks };
+        let rest = serde_json::to_vec(&rest).map_err(unwritable)?;
+        // The ledger is by far the largest part, and is written once, in its place.
+        let mut text = Vec::with_capacity(self.ledger.len() * INSTANCE + rest.len() + 100);
+        text.extend_from_slice(format!("{{\"schema\":\"{SCHEMA}{VERSION}\",\"ledger\":").as_bytes());
+        self.ledger.write_json(&mut text)?;
+        text.push(b',');
+        text.extend_from_slice(rest.get(1..).unwrap_or_default());
+        Ok(text)
     }
 
     /// Forgets the instances that departed before `horizon`; what they counted for stays in the totals.

@@ -169,8 +169,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if it is not; then nothing was written.
-    pub async fn save(&self, text: &[u8], expected: &Version) -> Result<Saved, StoreError> {
-        let text = text.to_vec();
+    pub async fn save(&self, text: Vec<u8>, expected: &Version) -> Result<Saved, StoreError> {
         let packed = blocking("packed", move || Ok(gzip::pack(&text))).await;
         let packed = packed.and_then(|packed| packed.ok_or_else(|| invalid("it could not be compressed")));
         let packed = packed.map_err(|error| error.of(self.name()))?;

@@ -71,16 +71,16 @@ async fn keeps_the_contract(store: &Store, damage: impl Fn(&[u8])) {
     let nothing = store.load(LIMIT).await.expect("nothing yet");
     assert!(nothing.text.is_none() && nothing.version.is_absent());
 
-    let first = store.save(b"first", &nothing.version).await.expect("saved");
+    let first = store.save(b"first".to_vec(), &nothing.version).await.expect("saved");
     assert!(!first.version.is_absent() && first.bytes > 0);
     assert_eq!(store.load(LIMIT).await.expect("the first").text.as_deref(), Some(&b"first"[..]));
     assert_eq!(store.load(LIMIT).await.expect("the first").version, first.version);
 
     // Somebody who has seen nothing, and somebody who has seen an earlier one.
-    let late = store.save(b"late", &nothing.version).await;
+    let late = store.save(b"late".to_vec(), &nothing.version).await;
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
-    let second = store.save(b"second", &first.version).await.expect("saved");
-    let late = store.save(b"late", &first.version).await;
+    let second = store.save(b"second".to_vec(), &first.version).await.expect("saved");
+    let late = store.save(b"late".to_vec(), &first.version).await;
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     assert_eq!(store.load(LIMIT).await.expect("the second").text.as_deref(), Some(&b"second"[..]));
 
@@ -94,7 +94,7 @@ async fn keeps_the_contract(store: &Store, damage: impl Fn(&[u8])) {
     assert_ne!(*version, second.version);
     let aside = store.set_aside(time()).await.expect("a copy");
     assert_eq!(aside, format!("{}.corrupt-20260511T230500Z", store.name()));
-    store.save(b"rebuilt", version).await.expect("saved in its place");
+    store.save(b"rebuilt".to_vec(), version).await.expect("saved in its place");
     assert_eq!(store.load(LIMIT).await.expect("rebuilt").text.as_deref(), Some(&b"rebuilt"[..]));
 }
 
@@ -157,7 +157,7 @@ async fn what_s3_refuses_or_leaves_out_is_a_failure_and_never_nothing() {
         assert!(error.starts_with("s3://a-bucket/state/led ger.gz: ") && error.contains(said), "{error}");
     }
     let server = Loopback::start(move |_, _| denied());
-    let error = store_at(&server, None).await.save(b"x", &Version(Stamp::Absent)).await.expect_err("denied");
+    let error = store_at(&server, None).await.save(b"x".to_vec(), &Version(Stamp::Absent)).await.expect_err("denied");
     assert!(matches!(&error, StoreError::Failed { failure, .. } if failure.class == Class::Denied), "{error}");
 }
 
@@ -165,7 +165,7 @@ async fn what_s3_refuses_or_leaves_out_is_a_failure_and_never_nothing() {
 async fn a_write_under_way_elsewhere_is_a_conflict() {
     let code = "<Error><Code>ConditionalRequestConflict</Code><Message>m</Message></Error>";
     let server = Loopback::start(move |_, _| Reply::of(409, code));
-    let done = store_at(&server, None).await.save(b"x", &Version(Stamp::Tag("\"1\"".to_owned()))).await;
+    let done = store_at(&server, None).await.save(b"x".to_vec(), &Version(Stamp::Tag("\"1\"".to_owned()))).await;
     assert!(matches!(done, Err(StoreError::Conflict { .. })), "{done:?}");
 }
 
@@ -184,7 +184,7 @@ async fn of_many_writers_at_once_one_wins_each_time() {
     for round in 0..20 {
         let writers = (0..4).map(|_| {
             let (store, version) = (store.clone(), version.clone());
-            tokio::spawn(async move { store.save(b"x", &version).await })
+            tokio::spawn(async move { store.save(b"x".to_vec(), &version).await })
         });
         let done = futures::future::join_all(writers).await;
         let (won, lost): (Vec<_>, Vec<_>) = done.into_iter().map(|d| d.expect("no panic")).partition(Result::is_ok);
@@ -199,10 +199,10 @@ async fn who_waits_for_another_writer_sees_what_that_one_wrote() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, other) = (folder.path().join("ledger.gz"), folder.path().join("other"));
     let store = file_in(&folder);
-    let first = store.save(b"first", &Version(Stamp::Absent)).await.expect("saved");
+    let first = store.save(b"first".to_vec(), &Version(Stamp::Absent)).await.expect("saved");
     let writing = std::fs::File::open(&path).expect("the first");
     writing.lock().expect("a lock");
-    let late = tokio::spawn(async move { store.save(b"late", &first.version).await });
+    let late = tokio::spawn(async move { store.save(b"late".to_vec(), &first.version).await });
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     std::fs::write(&other, "{}").expect("written");
     std::fs::rename(&other, &path).expect("replaced");
@@ -224,7 +224,7 @@ async fn permissions_and_links_are_kept() {
     let store = file_in(&folder);
     let loaded = store.load(LIMIT).await.expect("plain text");
     assert_eq!(loaded.text.as_deref(), Some(&b"{}"[..]));
-    store.save(b"new", &loaded.version).await.expect("saved");
+    store.save(b"new".to_vec(), &loaded.version).await.expect("saved");
     assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o640);
     assert!(std::fs::symlink_metadata(folder.path().join("ledger.gz")).expect("a link").is_symlink());
     assert_eq!(store.load(LIMIT).await.expect("the new").text.as_deref(), Some(&b"new"[..]));
@@ -233,6 +233,6 @@ async fn permissions_and_links_are_kept() {
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_said() {
     let store = Store::File("/nonexistent/ledger.gz".into());
-    let error = store.save(b"x", &Version(Stamp::Absent)).await.expect_err("no folder").to_string();
+    let error = store.save(b"x".to_vec(), &Version(Stamp::Absent)).await.expect_err("no folder").to_string();
     assert!(error.starts_with("file:///nonexistent/ledger.gz: cannot be written: "), "{error}");
 }

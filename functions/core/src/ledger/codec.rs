@@ -1,8 +1,11 @@
 //! How a ledger is kept between runs: JSON with a schema version.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Write;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{EventId, InstanceId, InstanceKey, RequestId, Source, VolumeId};
 use crate::lifecycle::LifecycleState;
@@ -40,13 +43,57 @@ struct Header {
     schema: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What is read. Instances go to their place one by one, since a large fleet's entries take as much room as the ledger.
+#[derive(Deserialize)]
 struct File {
-    schema: String,
     sources: Vec<SourceEntry>,
     stacks: Vec<StackEntry>,
     forgotten: Forgotten,
-    instances: Vec<InstanceEntry>,
+    #[serde(deserialize_with = "read_instances")]
+    instances: BTreeMap<InstanceKey, InstanceHistory>,
+}
+
+/// What is written, likewise.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: String,
+    sources: Vec<SourceEntry>,
+    stacks: Vec<StackEntry>,
+    forgotten: &'a Forgotten,
+    #[serde(serialize_with = "write_instances")]
+    instances: &'a BTreeMap<InstanceKey, InstanceHistory>,
+}
+
+fn write_instances<S: Serializer>(
+    instances: &BTreeMap<InstanceKey, InstanceHistory>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(instances.iter().map(|(key, history)| InstanceEntry::of(key, history)))
+}
+
+fn read_instances<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<InstanceKey, InstanceHistory>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = BTreeMap<InstanceKey, InstanceHistory>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of instances")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut instances = BTreeMap::new();
+            while let Some(entry) = list.next_element::<InstanceEntry>()? {
+                let (key, history) = entry.into_history();
+                instances.insert(key, history);
+            }
+            Ok(instances)
+        }
+    }
+
+    deserializer.deserialize_seq(Entries)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -174,12 +221,22 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written as JSON, which no ledger has been seen to do.
     pub fn to_json(&self) -> Result<Vec<u8>, LedgerError> {
-        Ok(serde_json::to_vec(&File::of(self))?)
+        let mut text = Vec::new();
+        self.write_json(&mut text)?;
+        Ok(text)
+    }
+
+    /// Writes what [`Ledger::to_json`] gives.
+    ///
+    /// # Errors
+    /// If `into` fails.
+    pub fn write_json(&self, into: impl Write) -> Result<(), LedgerError> {
+        Ok(serde_json::to_writer(into, &Written::of(self))?)
     }
 }
 
-impl File {
-    fn of(ledger: &Ledger) -> Self {
+impl<'a> Written<'a> {
+    fn of(ledger: &'a Ledger) -> Self {
         let sources = ledger.sources.iter().map(|(source, history)| SourceEntry {
             source: source.clone(),
             observed: history.observed,
@@ -195,11 +252,13 @@ impl File {
             schema: format!("{SCHEMA}{VERSION}"),
             sources: sources.collect(),
             stacks: stacks.collect(),
-            forgotten: ledger.forgotten.clone(),
-            instances: ledger.instances.iter().map(|(key, history)| InstanceEntry::of(key, history)).collect(),
+            forgotten: &ledger.forgotten,
+            instances: &ledger.instances,
         }
     }
+}
 
+impl File {
     fn into_ledger(self) -> Ledger {
         let sources = self.sources.into_iter().map(|entry| {
             let SourceEntry { source, observed, snapshots, unnamed_launches, forgotten_launches, service } = entry;
@@ -209,12 +268,7 @@ impl File {
         for entry in self.stacks {
             super::join(stacks.entry(entry.group).or_default(), entry.stack, entry.seen);
         }
-        Ledger {
-            sources: sources.collect(),
-            stacks,
-            forgotten: self.forgotten,
-            instances: self.instances.into_iter().map(InstanceEntry::into_history).collect(),
-        }
+        Ledger { sources: sources.collect(), stacks, forgotten: self.forgotten, instances: self.instances }
     }
 }
 
