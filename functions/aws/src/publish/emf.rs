@@ -12,7 +12,7 @@ use super::{STACK, dimension_value, is_sound};
 
 /// The most metrics of one directive.
 const METRICS: usize = 100;
-/// The most bytes of a line that holds metrics. An event of CloudWatch Logs may have 256 KB (1 MB since 2025).
+/// The most bytes of a line that holds metrics. An event of CloudWatch Logs may have 256 KB by older documents, more by newer.
 const LINE: usize = 240_000;
 
 /// The data of one document, by metric.
