@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod assess;
 pub mod decode;
+pub mod evidence;
 pub mod figures;
 pub mod fleet;
 pub mod ids;
