@@ -1,5 +1,5 @@
-//! HTTPS as all clients speak it: the SDK's own default, but with the cryptography of ring. That of the default, aws-lc,
-//! would be over 2 MB of the function.
+//! HTTPS as all clients speak it: the SDK's own default, but with the cryptography of ring. That of the default,
+//! aws-lc, would be over 2 MB of the function.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 #[cfg(test)]
 mod tests;
 
-/// Trusts the certificates that the system trusts, and takes proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+/// Trusts the certificates that the system trusts, and takes proxies from the environment (`HTTPS_PROXY`, …).
 pub(super) fn client() -> SharedHttpClient {
     trusting(TlsContext::default())
 }
