@@ -15,6 +15,7 @@ use crate::failure::{Class, Failure};
 
 pub mod calls;
 mod classify;
+mod https;
 #[cfg(test)]
 pub(crate) mod loopback;
 mod target;
@@ -78,7 +79,8 @@ impl Clients {
     /// Reads what the loader leaves open from the environment, and sets this project's time limits and standard retries.
     pub async fn from_loader(loader: ConfigLoader) -> Self {
         let limits = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
-        let config = loader.timeout_config(limits).retry_config(RetryConfig::standard()).load().await;
+        let loader = loader.timeout_config(limits).retry_config(RetryConfig::standard());
+        let config = loader.http_client(https::client()).load().await;
         Self { config, roles: Mutex::default(), places: Mutex::default() }
     }
 

@@ -58,6 +58,7 @@ pub(crate) fn config_for(stand_in: &StandIn, account: &str, region: &'static str
     let credentials = Credentials::new(account, "made-up", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(stand_in.url())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
