@@ -152,26 +152,27 @@ impl Runner {
         clock: Timestamp,
         deadline: Instant,
     ) -> Gathered {
-        let mut memories: Vec<PlaceMemory> =
-            looked.iter().map(|looked| state.places.get(&looked.source).cloned().unwrap_or_default()).collect();
         if let Some(from) = event.from {
-            for memory in &mut memories {
-                memory.forget_from(from);
+            // Of a place that fails, too: then the next run reads them again.
+            let places = looked.iter().filter(|looked| !looked.refused).map(|looked| &looked.source);
+            for place in places {
+                if let Some(memory) = state.places.get_mut(place) {
+                    memory.forget_from(from);
+                }
             }
         }
         let until = event.to.map_or(now, |to| to.min(now));
-        let ledger = &state.ledger;
+        let (ledger, nothing) = (&state.ledger, PlaceMemory::default());
         let asks: Vec<Ask<'_>> = looked
             .iter()
-            .zip(&memories)
-            .filter(|(looked, _)| !looked.refused)
-            .map(|(looked, memory)| Ask {
+            .filter(|looked| !looked.refused)
+            .map(|looked| Ask {
                 place: &looked.source,
                 now: until,
                 deadline,
                 ledger,
                 fleet: &looked.fleet,
-                memory,
+                memory: state.places.get(&looked.source).unwrap_or(&nothing),
             })
             .collect();
         let mut batches = self.source.read(&asks).await.into_iter();
