@@ -62,6 +62,8 @@ pub(crate) struct Gathered {
     pub(crate) accounting: Accounting,
     pub(crate) span: Option<TimeSpan>,
     pub(crate) requests: Requests,
+    /// How many of the requests were made of a budget; those for the fleet are not.
+    pub(crate) budgeted: u64,
     pub(crate) work: Work,
     pub(crate) late: u64,
     pub(crate) problems: BTreeMap<String, u64>,
@@ -266,6 +268,9 @@ impl Gathered {
         self.requests.made += requests.made;
         self.requests.throttled += requests.throttled;
         self.requests.budget += requests.budget;
+        if requests.budget > 0 {
+            self.budgeted += requests.made;
+        }
     }
 
     fn note(&mut self, source: &Source, problems: BTreeMap<String, u64>) {
