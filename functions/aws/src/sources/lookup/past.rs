@@ -29,7 +29,10 @@ pub(super) async fn fill<C: LookupClient>(visit: &mut Visit<'_, C>, population: 
         // Sightings as far down as their causes have come, then the causes again.
         let floor = visit.depth().max(whole.from);
         let Some((_, stream)) = waiting.peek().copied().filter(|(to, _)| *to > floor) else {
-            if step_calls(visit, &calls).await { continue } else { break }
+            if step_calls(visit, &calls).await {
+                continue;
+            }
+            break;
         };
         waiting.pop();
         if let Some(gap) = last_gap(visit, stream, TimeSpan { from: floor, to: end }) {
