@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What does the function cost, beside the same function in Python with boto3?
 
-    python3 tests/benchmark/function.py [--quick] [--sizes N,N,…] [--seed N] [--keep]
+    python3 tests/benchmark/function.py [--delays] [--quick] [--sizes N,N,…] [--seed N] [--keep]
 
 One command, from a fresh clone. It builds the release binaries, simulates an account for each size of fleet, shows it by
 the stand-in for AWS, and drives the real `bootstrap`, stripped, through a Lambda Runtime API on loopback. In one run it
@@ -20,6 +20,11 @@ Both must find the same on every account: the set of instances of which a volume
 each has it in its state. (Of bootstrap's migrations those whose volumes were sighted before; it counts others too.) In
 all else the reference is simpler, as its head says. If the sets differ, no time is printed: the difference is named on
 standard error, and the exit status is 1.
+
+`--delays` measures something else, and needs no Python reference: how long it takes from a migration until it counts in
+the metrics, for each source and size of fleet, with a run every 5 minutes and the budget of lookups that is the default.
+Records are delivered 5 minutes after the call, all of them: that is put in, not measured, and CloudTrail guarantees
+nothing. The runs cover the hours of the account that have most migrations.
 
 Needs Python 3.11 or later, cargo, Linux, and PyPI or pip's cache for boto3. All that is started listens on 127.0.0.1 and
 is stopped at the end. All it writes is in `benchmark-function/` of cargo's target folder, and is removed at the end unless
@@ -50,6 +55,11 @@ ROOT = HERE.parents[1]
 PACKAGES = ["boto3==1.44.8"]
 RECORDS = {100: 5_000, 2_000: 50_000, 20_000: 50_000}
 ACCOUNT, REGION = "111122223333", "eu-central-1"
+SOURCES = ("lookup", "queue", "logs")
+# How long after the call a record is delivered where delays are measured, in seconds.
+DELIVERED = 300
+# What fits a period of 300 s at one request a second.
+BUDGET = 240
 PERIOD, HOUR, COALESCE = 300, 3_600, 600
 STATE = "state/exposure.json.gz"
 # The longest that Lambda lets a function run, in seconds.
@@ -200,8 +210,8 @@ class Run:
 
 
 class StandIn:
-    def __init__(self, program, account, log):
-        command = [program, "--account", account, "--clock", "end", "--quota", "off"]
+    def __init__(self, program, account, log, *more):
+        command = [program, "--account", account, "--clock", "end", "--quota", "off", *more]
         with open(log, "ab") as errors:
             self.child = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -301,7 +311,7 @@ class Bench:
         members = sum(row["members"] for row in truth["stacks"])
         return folder, Size(instances, members, truth["accounting"]["records"])
 
-    def function(self, who, stand_in, source="lookup", state=f"s3://{STATE}"):
+    def function(self, who, stand_in, source="lookup", state=f"s3://{STATE}", budget=10_000):
         """A contender, started."""
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
@@ -319,7 +329,8 @@ class Bench:
             "TARGETS": json.dumps([{"account": ACCOUNT, "regions": [REGION]}]),
             "CLOCK": "event",
             "LOOKUP_REQUESTS_PER_SECOND": "1000",
-            "LOOKUP_REQUESTS_PER_RUN": "10000",
+            "LOOKUP_REQUESTS_PER_RUN": str(budget),
+            "QUEUE_URL": f"{stand_in.url}/{ACCOUNT}/events",
         }
         commands = {NATIVE: [self.stripped], REFERENCE: [self.python, HERE / "reference/handler.py"]}
         return Function(commands[who], variables, self.log, takes_metrics=who == REFERENCE)
@@ -386,6 +397,99 @@ def measure_runs(bench, stand_in, who, source, runs):
         run(function, end + HOUR)
     took.found = found(stand_in.state())
     return took
+
+
+# Delays.
+
+
+@dataclass
+class Delays:
+    """From migrations until they counted, in seconds; how many did not count; and what the runs said and asked."""
+
+    counted: list = field(default_factory=list)
+    not_counted: int = 0
+    runs: int = 0
+    late: int = 0
+    calls: list = field(default_factory=list)
+    problems: set = field(default_factory=set)
+
+
+def migrations_of(folder):
+    """When each migration of the home region began, by instance and time."""
+    rows = json.loads((folder / "truth.json").read_text())["instances"]
+    here = [row for row in rows if (row["account"], row["region"]) == (ACCOUNT, REGION)]
+    return {
+        (row["instance_id"], second_of(migration["at"]))
+        for row in here
+        for migration in row["migrations"]
+        if migration["confidence"] in ("confirmed", "presumed")
+    }
+
+
+def busiest(migrations, seconds):
+    """When a stretch of so many seconds begins that has most migrations, on the schedule."""
+    times = sorted(at for _, at in migrations)
+    begin = max(times, key=lambda first: sum(first <= at < first + seconds for at in times))
+    return int(begin // PERIOD * PERIOD)
+
+
+def measure_delays(bench, folder, source, seconds):
+    migrations = migrations_of(folder)
+    begin = busiest(migrations, seconds)
+    asked = {which for which in migrations if begin <= which[1] < begin + seconds}
+    took, waiting = Delays(), set(asked)
+    delivery = json.dumps({"drawn": {"seed": bench.seed, "min_delay": DELIVERED, "max_delay": DELIVERED}})
+    with stopping(StandIn(bench.release / "stand-in", folder, bench.log, "--delivery", delivery)) as stand_in:
+        with stopping(bench.function(NATIVE, stand_in, source, budget=BUDGET)) as function:
+            # Some runs before, which take up the past; and some after, until all must have counted.
+            for second in range(begin - 6 * PERIOD, begin + seconds + 12 * PERIOD, PERIOD):
+                stand_in.control("PUT", "clock", {"now": second})
+                stand_in.control("DELETE", "requests")
+                answer = function.invoke(second).answer
+                lookups = [line for line in stand_in.control("GET", "requests") if line["operation"] == "LookupEvents"]
+                new = {(row["instanceId"], second_of(row["at"])) for row in answer["newMigrations"]} & waiting
+                took.counted += [second - at for _, at in new]
+                waiting -= new
+                took.runs += 1
+                through = second_of(answer["targets"][0].get("completeThrough", "1970-01-01T00:00:00Z"))
+                took.late += through < second - (0 if source == "lookup" else LONGEST)
+                took.calls.append(len(lookups))
+                took.problems.update(answer["problems"])
+    took.not_counted = len(waiting)
+    return took
+
+
+def delays_table(rows):
+    def row(instances, source, took):
+        minutes = sorted(delay / 60 for delay in took.counted)
+        middle = f"{statistics.median(minutes):.0f}" if minutes else "-"
+        ends = [f"{minutes[0]:.0f}", f"{minutes[-1]:.0f}"] if minutes else ["-", "-"]
+        calls = f"{max(took.calls)}" if source == "lookup" else "-"
+        counts = [f"{len(took.counted)}", f"{took.not_counted}", f"{took.late} of {took.runs}", calls]
+        return [f"{instances:,}, {source}", ends[0], middle, ends[1], *counts]
+
+    head = ["instances", "minutes: least", "median", "most", "migrations", "not counted", "late runs", "most lookups"]
+    return table(head, [row(*each) for each in rows])
+
+
+def run_delays(arguments, bench):
+    rows = []
+    subprocess.run(["strip", "-o", bench.stripped, bench.release / "bootstrap"], check=True)
+    for instances in arguments.sizes:
+        folder, _ = bench.simulate(instances)
+        for source in SOURCES:
+            note(f"{instances:,} instances, {source}, delays")
+            seconds = HOUR if instances > 500 else 6 * HOUR
+            rows.append((instances, source, measure_delays(bench, folder, source, seconds)))
+        shutil.rmtree(folder)
+    print(machine_line())
+    print(f"From a migration until it counts; records are delivered after {DELIVERED // 60} minutes, a run every "
+          f"{PERIOD // 60}, settled after 15")
+    for line in delays_table(rows):
+        print(line)
+    for instances, source, took in rows:
+        for problem in sorted(took.problems)[:5]:
+            print(f"  {instances:,}, {source} said: {problem[:300]}")
 
 
 def found(state):
@@ -558,6 +662,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=numbers, default=list(RECORDS), help="numbers of instances (default 100,2000,20000)")
     parser.add_argument("--seed", type=int, default=1, help="of the simulation (default 1)")
+    parser.add_argument("--delays", action="store_true", help="measure how long it takes until a migration counts")
     parser.add_argument("--quick", action="store_true", help="4 runs each in place of 12, 5 cold starts in place of 20")
     parser.add_argument("--keep", action="store_true", help="leave binary, log and virtual environment in place")
     arguments = parser.parse_args()
@@ -569,7 +674,7 @@ def main():
         bench = Bench(build(), arguments.seed)
         bench.folder.mkdir(parents=True, exist_ok=True)
         try:
-            run(arguments, bench)
+            run_delays(arguments, bench) if arguments.delays else run(arguments, bench)
         finally:
             if not arguments.keep:
                 shutil.rmtree(bench.folder, ignore_errors=True)

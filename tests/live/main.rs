@@ -7,4 +7,5 @@ mod chaos;
 mod open_facts;
 mod preflight;
 mod replay;
+mod requests;
 mod runtime;

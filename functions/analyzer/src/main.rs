@@ -1,5 +1,7 @@
 //! The scheduled Lambda: settings, clients, one runner, run.
 
+mod allocator;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ const UNTOLD: Duration = Duration::from_mins(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    allocator::return_large_pieces();
     let settings = match Settings::from_variables(|name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(error) => return fails(&error.to_string()),

@@ -61,19 +61,20 @@ struct Document<'a> {
 /// What stands behind the ledger.
 #[derive(Serialize)]
 struct Rest<'a> {
-    places: Vec<PlaceEntry>,
+    places: Vec<PlaceEntry<&'a PlaceMemory>>,
     stacks: &'a BTreeMap<String, Timestamp>,
 }
 
+/// One account and region: what is read owns its memory, what is written borrows it.
 #[derive(Serialize, Deserialize)]
-struct PlaceEntry {
+struct PlaceEntry<M = PlaceMemory> {
     #[serde(flatten)]
     source: Source,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     complete_through: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activities_through: Option<Timestamp>,
-    memory: PlaceMemory,
+    memory: M,
 }
 
 impl State {
@@ -117,11 +118,12 @@ impl State {
         let unwritable = |error: serde_json::Error| StateError::Ledger(LedgerError::from(error));
         let sources: BTreeSet<&Source> =
             self.places.keys().chain(self.complete.keys()).chain(self.activities.keys()).collect();
+        let nothing = PlaceMemory::default();
         let entry = |source: &Source| PlaceEntry {
             source: source.clone(),
             complete_through: self.complete.get(source).copied(),
             activities_through: self.activities.get(source).copied(),
-            memory: self.places.get(source).cloned().unwrap_or_default(),
+            memory: self.places.get(source).unwrap_or(&nothing),
         };
         let rest = Rest { places: sources.into_iter().map(entry).collect(), stacks: &self.stacks };
         let rest = serde_json::to_vec(&rest).map_err(unwritable)?;

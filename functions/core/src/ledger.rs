@@ -3,6 +3,7 @@
 
 mod codec;
 mod forget;
+mod sorted;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use codec::LedgerError;
 pub use forget::{Departed, Forgotten, Tally};
 pub use totals::{Standing, Totals};
 
+use sorted::Sorted;
 use totals::{Counted, CountedKey, Service};
 
 /// The memory of the analysis. See the module.
@@ -29,7 +31,7 @@ pub struct Ledger {
     pub(crate) sources: BTreeMap<Source, SourceHistory>,
     pub(crate) instances: BTreeMap<InstanceKey, InstanceHistory>,
     /// By group, the stacks that it was seen to belong to in timed fleet snapshots.
-    pub(crate) stacks: BTreeMap<GroupRef, BTreeMap<String, TimeSpan>>,
+    pub(crate) stacks: BTreeMap<GroupRef, Sorted<String, TimeSpan>>,
     pub(crate) forgotten: Forgotten,
 }
 
@@ -51,15 +53,15 @@ pub(crate) struct SourceHistory {
 /// What is remembered of one instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InstanceHistory {
-    pub(crate) sightings: BTreeMap<(VolumeId, EventId), Seen>,
-    pub(crate) causes: BTreeMap<(Cause, EventId, Option<VolumeId>), Caused>,
-    pub(crate) transitions: BTreeMap<(Transition, EventId), TimeSpan>,
+    pub(crate) sightings: Sorted<(VolumeId, EventId), Seen>,
+    pub(crate) causes: Sorted<(Cause, EventId, Option<VolumeId>), Caused>,
+    pub(crate) transitions: Sorted<(Transition, EventId), TimeSpan>,
     /// Its state in each timed snapshot; of a long run of one state the first and the last may be all that is kept.
-    pub(crate) states: BTreeMap<Timestamp, LifecycleState>,
+    pub(crate) states: Sorted<Timestamp, LifecycleState>,
     /// By group, from the first evidence of membership to the last.
-    pub(crate) groups: BTreeMap<GroupRef, TimeSpan>,
+    pub(crate) groups: Sorted<GroupRef, TimeSpan>,
     /// Its migrations that were counted in the running totals.
-    pub(crate) counted: BTreeMap<CountedKey, Counted>,
+    pub(crate) counted: Sorted<CountedKey, Counted>,
 }
 
 /// One sighting. Of copies with one identity the least by this order is kept: the instance's own account's first.
@@ -298,6 +300,12 @@ impl Ledger {
         self.instances.keys().map(|key| (key.instance, key.source.clone())).collect()
     }
 
+    /// When an instance was launched, if that is on record.
+    #[must_use]
+    pub fn launched(&self, key: &InstanceKey) -> Option<Timestamp> {
+        self.instances.get(key)?.launched()
+    }
+
     /// The group that each instance was last known to belong to, and where.
     #[must_use]
     pub fn group_names(&self) -> BTreeMap<InstanceId, (Source, AutoScalingGroupName)> {
@@ -425,26 +433,19 @@ impl InstanceHistory {
 }
 
 /// Keeps the lesser of what is there and `value`. True if there was nothing.
-fn keep_least<K: Ord, V: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V) -> bool {
-    match map.entry(key) {
-        std::collections::btree_map::Entry::Vacant(vacant) => {
-            vacant.insert(value);
-            true
+fn keep_least<K: Ord, V: Ord>(map: &mut Sorted<K, V>, key: K, value: V) -> bool {
+    map.put(key, value, |known, value| {
+        if value < *known {
+            *known = value;
         }
-        std::collections::btree_map::Entry::Occupied(mut occupied) => {
-            if value < *occupied.get() {
-                occupied.insert(value);
-            }
-            false
-        }
-    }
+    })
 }
 
-fn join<K: Ord>(map: &mut BTreeMap<K, TimeSpan>, key: K, span: TimeSpan) {
-    map.entry(key).and_modify(|old| *old = old.join(span)).or_insert(span);
+fn join<K: Ord>(map: &mut Sorted<K, TimeSpan>, key: K, span: TimeSpan) {
+    map.put(key, span, |known, span| *known = known.join(span));
 }
 
-fn join_all<K: Ord>(map: &mut BTreeMap<K, TimeSpan>, other: BTreeMap<K, TimeSpan>) {
+fn join_all<K: Ord>(map: &mut Sorted<K, TimeSpan>, other: Sorted<K, TimeSpan>) {
     for (key, span) in other {
         join(map, key, span);
     }

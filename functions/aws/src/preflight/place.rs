@@ -112,11 +112,8 @@ impl Place {
         let baseline = by_state.or_else(|| learnt.as_ref().map(baselines::by_lookups));
         let mut checks = vec![baseline.unwrap_or_else(|| baselines::unknown(context.settings.source))];
         if let (SourceKind::Lookup, Some(members)) = (context.settings.source, members) {
-            checks.extend(match (memory, &learnt) {
-                (Some(memory), _) => Some(budget::check(memory, members, context.settings)),
-                (None, Some(learnt)) => Some(budget::check_first(&learnt.memory, members, context.settings)),
-                (None, None) => None,
-            });
+            let memory = memory.or(learnt.as_ref().map(|learnt| &learnt.memory));
+            checks.extend(memory.map(|memory| budget::check(memory, members, context.settings)));
         }
         checks
     }

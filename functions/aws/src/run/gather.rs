@@ -62,6 +62,8 @@ pub(crate) struct Gathered {
     pub(crate) accounting: Accounting,
     pub(crate) span: Option<TimeSpan>,
     pub(crate) requests: Requests,
+    /// How many of the requests were made of a budget; those for the fleet are not.
+    pub(crate) budgeted: u64,
     pub(crate) work: Work,
     pub(crate) late: u64,
     pub(crate) problems: BTreeMap<String, u64>,
@@ -152,26 +154,27 @@ impl Runner {
         clock: Timestamp,
         deadline: Instant,
     ) -> Gathered {
-        let mut memories: Vec<PlaceMemory> =
-            looked.iter().map(|looked| state.places.get(&looked.source).cloned().unwrap_or_default()).collect();
         if let Some(from) = event.from {
-            for memory in &mut memories {
-                memory.forget_from(from);
+            // Of a place that fails, too: then the next run reads them again.
+            let places = looked.iter().filter(|looked| !looked.refused).map(|looked| &looked.source);
+            for place in places {
+                if let Some(memory) = state.places.get_mut(place) {
+                    memory.forget_from(from);
+                }
             }
         }
         let until = event.to.map_or(now, |to| to.min(now));
-        let ledger = &state.ledger;
+        let (ledger, nothing) = (&state.ledger, PlaceMemory::default());
         let asks: Vec<Ask<'_>> = looked
             .iter()
-            .zip(&memories)
-            .filter(|(looked, _)| !looked.refused)
-            .map(|(looked, memory)| Ask {
+            .filter(|looked| !looked.refused)
+            .map(|looked| Ask {
                 place: &looked.source,
                 now: until,
                 deadline,
                 ledger,
                 fleet: &looked.fleet,
-                memory,
+                memory: state.places.get(&looked.source).unwrap_or(&nothing),
             })
             .collect();
         let mut batches = self.source.read(&asks).await.into_iter();
@@ -265,6 +268,9 @@ impl Gathered {
         self.requests.made += requests.made;
         self.requests.throttled += requests.throttled;
         self.requests.budget += requests.budget;
+        if requests.budget > 0 {
+            self.budgeted += requests.made;
+        }
     }
 
     fn note(&mut self, source: &Source, problems: BTreeMap<String, u64>) {

@@ -121,7 +121,7 @@ impl Runner {
             budget_used: if gathered.requests.budget == 0 {
                 0.0
             } else {
-                share(gathered.requests.made.min(gathered.requests.budget), gathered.requests.budget)
+                share(gathered.budgeted.min(gathered.requests.budget), gathered.requests.budget)
             },
             malformed: gathered.accounting.malformed,
             rejected: self.rejected.load(std::sync::atomic::Ordering::Relaxed),

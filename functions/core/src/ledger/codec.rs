@@ -12,6 +12,7 @@ use crate::lifecycle::LifecycleState;
 use crate::observation::{Cause, Transition};
 use crate::time::{TimeSpan, Timestamp};
 
+use super::sorted::Sorted;
 use super::totals::{Counted, Service};
 use super::{Caused, Forgotten, GroupRef, InstanceHistory, Ledger, Seen, SourceHistory};
 
@@ -85,7 +86,9 @@ fn read_instances<'de, D: Deserializer<'de>>(
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
             let mut instances = BTreeMap::new();
-            while let Some(entry) = list.next_element::<InstanceEntry>()? {
+            let mut shared = Shared::default();
+            while let Some(mut entry) = list.next_element::<InstanceEntry>()? {
+                shared.share(&mut entry);
                 let (key, history) = entry.into_history();
                 instances.insert(key, history);
             }
@@ -94,6 +97,30 @@ fn read_instances<'de, D: Deserializer<'de>>(
     }
 
     deserializer.deserialize_seq(Entries)
+}
+
+/// What many instances have in common, each kept once: a large fleet is in few groups of few regions.
+#[derive(Default)]
+struct Shared {
+    sources: BTreeSet<Source>,
+    groups: BTreeSet<GroupRef>,
+}
+
+impl Shared {
+    fn share(&mut self, entry: &mut InstanceEntry) {
+        share(&mut self.sources, &mut entry.source);
+        for (group, _) in &mut entry.groups {
+            share(&mut self.groups, group);
+        }
+    }
+}
+
+/// Puts the copy that is kept in the place of an equal one.
+fn share<T: Ord + Clone>(kept: &mut BTreeSet<T>, one: &mut T) {
+    match kept.get(one) {
+        Some(known) => *one = known.clone(),
+        None => drop(kept.insert(one.clone())),
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,7 +291,7 @@ impl File {
             let SourceEntry { source, observed, snapshots, unnamed_launches, forgotten_launches, service } = entry;
             (source, SourceHistory { observed, snapshots, unnamed_launches, forgotten_launches, service })
         });
-        let mut stacks: BTreeMap<GroupRef, BTreeMap<String, TimeSpan>> = BTreeMap::new();
+        let mut stacks: BTreeMap<GroupRef, Sorted<String, TimeSpan>> = BTreeMap::new();
         for entry in self.stacks {
             super::join(stacks.entry(entry.group).or_default(), entry.stack, entry.seen);
         }

@@ -11,6 +11,7 @@ use crate::lifecycle::LifecycleState;
 use crate::time::Timestamp;
 
 use super::Ledger;
+use super::sorted::Sorted;
 
 /// A migration that was counted, once it had settled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +192,7 @@ impl Ledger {
         }
         for (key, history) in &mut self.instances {
             let stands = stands.get(key).map(Vec::as_slice).unwrap_or_default();
-            for (which, counted) in &mut history.counted {
+            for (which, counted) in history.counted.iter_mut() {
                 counted.retracted |= !stands.contains(which);
             }
         }
@@ -199,8 +200,8 @@ impl Ledger {
         for one in standing.into_iter().filter(|one| !one.pending) {
             let Some(history) = self.instances.get_mut(&one.key) else { continue };
             let backfilled = one.at.until(now) > Self::IN_TIME;
-            if let std::collections::btree_map::Entry::Vacant(vacant) = history.counted.entry((one.at, one.partial)) {
-                vacant.insert(Counted { stack: one.stack.clone(), backfilled, retracted: false });
+            let counted = Counted { stack: one.stack.clone(), backfilled, retracted: false };
+            if history.counted.put((one.at, one.partial), counted, |_, _| {}) {
                 new.push(one);
             }
         }
@@ -246,8 +247,8 @@ impl Ledger {
 }
 
 /// Adds what was counted of one instance.
-pub(super) fn add_counted(totals: &mut BTreeMap<String, Totals>, counted: &BTreeMap<CountedKey, Counted>) {
-    for ((_, partial), counted) in counted {
+pub(super) fn add_counted(totals: &mut BTreeMap<String, Totals>, counted: &Sorted<CountedKey, Counted>) {
+    for ((_, partial), counted) in counted.iter() {
         if let Some(stack) = &counted.stack {
             totals.entry(stack.clone()).or_default().count(*partial, counted);
         }
@@ -255,22 +256,16 @@ pub(super) fn add_counted(totals: &mut BTreeMap<String, Totals>, counted: &BTree
 }
 
 /// Joins what two ledgers counted of one instance.
-pub(super) fn join_counted(ours: &mut BTreeMap<CountedKey, Counted>, theirs: BTreeMap<CountedKey, Counted>) {
+pub(super) fn join_counted(ours: &mut Sorted<CountedKey, Counted>, theirs: Sorted<CountedKey, Counted>) {
     for (which, counted) in theirs {
-        match ours.entry(which) {
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(counted);
-            }
-            std::collections::btree_map::Entry::Occupied(mut occupied) => {
-                let one = occupied.get_mut();
-                one.backfilled |= counted.backfilled;
-                one.retracted |= counted.retracted;
-                // Either stack is right; all must choose the same.
-                one.stack = match (one.stack.take(), counted.stack) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
+        ours.put(which, counted, |one, counted| {
+            one.backfilled |= counted.backfilled;
+            one.retracted |= counted.retracted;
+            // Either stack is right; all must choose the same.
+            one.stack = match (one.stack.take(), counted.stack) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        });
     }
 }

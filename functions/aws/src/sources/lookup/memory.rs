@@ -8,12 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::super::covered::{Covered, shifted};
 use super::client::PAGE;
+use super::planner::Choices;
 use super::stream::{Attribute, Stream};
 
 /// How many KMS keys are told apart. An account with more is one for another source.
 const MAX_KEYS: usize = 256;
 /// How far back `LookupEvents` answers, in seconds: 90 days, less a little for clocks that differ.
 pub(super) const HORIZON_SECONDS: i64 = 90 * 86_400 - 600;
+/// How far each window reaches back over what was read, in seconds, for events that were delivered late.
+pub const OVERLAP_SECONDS: i64 = 30 * 60;
+/// How many events a day an instance's own stream is expected to hold before it was measured: an SSM agent alone makes
+/// 288.
+const INSTANCE_EVENTS_A_DAY: u64 = 300;
 /// After how long a grant without a sighting says that a stream does not show sightings, in seconds: CloudTrail's
 /// usual delivery (see [`DELIVERY_SECONDS`](crate::sources::DELIVERY_SECONDS)) and some more.
 pub(super) const GRANT_SECONDS: i64 = 20 * 60;
@@ -30,6 +36,8 @@ pub struct LookupMemory {
     pub keys: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Up to when the sightings of all instances have been read, whichever streams did it.
     pub sightings_through: Option<Timestamp>,
+    /// Down to when they have, once any were: what is older is still to be filled in.
+    pub sightings_from: Option<Timestamp>,
     /// Instances whose grants were seen, and by which streams their sightings were.
     pub awaited: BTreeMap<InstanceId, Awaited>,
     /// Whether sightings come by streams of a kind.
@@ -90,13 +98,6 @@ impl Sight {
 }
 
 impl StreamMemory {
-    /// How many pages `seconds` of it are likely to take. Of a stream that was never measured `unmeasured` events a day
-    /// are expected.
-    #[must_use]
-    pub fn pages(&self, seconds: u64, unmeasured: u64) -> u64 {
-        pages(self.rate.map_or(unmeasured, |rate| rate.events_per_day), seconds)
-    }
-
     fn merge(&mut self, other: &Self) {
         self.covered.join(&other.covered);
         // The earlier of two ends, carried on as far as both together reach: nothing between them is lost.
@@ -123,8 +124,7 @@ impl StreamMemory {
 }
 
 /// How many pages some time of a stream takes: at least one, which says that there is nothing.
-#[must_use]
-pub fn pages(events_per_day: u64, seconds: u64) -> u64 {
+fn pages(events_per_day: u64, seconds: u64) -> u64 {
     events_per_day.saturating_mul(seconds) / 86_400 / PAGE + 1
 }
 
@@ -139,6 +139,35 @@ impl LookupMemory {
     #[must_use]
     pub fn is_blind(&self, attribute: Attribute) -> bool {
         self.sight.get(&attribute).is_some_and(Sight::is_blind)
+    }
+
+    /// How many pages some seconds of a stream are likely to take.
+    #[must_use]
+    pub fn pages(&self, stream: &Stream, seconds: u64) -> u64 {
+        let unmeasured = if stream.attribute == Attribute::Username { INSTANCE_EVENTS_A_DAY } else { 0 };
+        let rate = self.streams.get(stream).and_then(|known| known.rate);
+        pages(rate.map_or(unmeasured, |rate| rate.events_per_day), seconds)
+    }
+
+    /// What there is to choose from for the sightings of some instances, where each stream costs what `cost` says.
+    #[must_use]
+    pub fn choices(&self, instances: &BTreeSet<InstanceId>, cost: impl Fn(&Stream) -> u64) -> Choices {
+        let decrypts = Stream::decrypts();
+        let measured = self.streams.get(&decrypts).is_some_and(|known| known.rate.is_some());
+        let mut used = self.keys_used_by(instances);
+        let mut choices = Choices {
+            keys: self.keys.keys().map(|arn| (arn.clone(), cost(&Stream::key(arn)))).collect(),
+            decrypts: measured.then(|| cost(&decrypts)),
+            keys_blind: self.is_blind(Attribute::ResourceName),
+            instances_blind: self.is_blind(Attribute::Username),
+            decrypts_blind: self.is_blind(Attribute::EventName),
+            ..Choices::default()
+        };
+        for instance in instances {
+            let keys = used.remove(instance).unwrap_or_default();
+            choices.instances.entry(keys).or_default().insert(*instance, cost(&Stream::instance(*instance)));
+        }
+        choices
     }
 
     /// Notes that an instance uses a key. What is no ARN of a key is not noted.
@@ -174,17 +203,17 @@ impl LookupMemory {
         let horizon = shifted(now, -HORIZON_SECONDS);
         self.keys.values_mut().for_each(|instances| instances.retain(|instance| needed.contains(instance)));
         let keys: BTreeSet<&str> = self.keys.keys().map(String::as_str).collect();
+        for memory in self.streams.values_mut() {
+            memory.covered.forget_before(horizon);
+        }
         self.streams.retain(|stream, memory| match stream.attribute {
             Attribute::EventName => true,
             Attribute::ResourceName => keys.contains(&*stream.value),
             Attribute::Username => {
                 InstanceId::new(&stream.value).is_ok_and(|instance| needed.contains(&instance))
-                    && memory.through.is_some_and(|through| through > horizon)
+                    && (!memory.covered.spans().is_empty() || memory.through.is_some_and(|through| through > horizon))
             }
         });
-        for memory in self.streams.values_mut() {
-            memory.covered.forget_before(horizon);
-        }
         let old = shifted(now, -3 * 3_600);
         self.awaited.retain(|_, awaited| awaited.granted >= old);
         for sight in self.sight.values_mut() {
@@ -197,8 +226,7 @@ impl LookupMemory {
     }
 
     /// The keys that each of some instances was seen to use.
-    #[must_use]
-    pub fn keys_used_by(&self, population: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BTreeSet<String>> {
+    fn keys_used_by(&self, population: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BTreeSet<String>> {
         let mut used: BTreeMap<InstanceId, BTreeSet<String>> = BTreeMap::new();
         for (arn, instances) in &self.keys {
             for instance in instances.intersection(population) {
@@ -216,6 +244,7 @@ impl LookupMemory {
             stream.rereading = None;
         }
         self.sightings_through = self.sightings_through.map(|through| through.min(time));
+        self.sightings_from = self.sightings_from.map(|from| from.min(time));
     }
 
     /// The union with another memory.
@@ -232,6 +261,10 @@ impl LookupMemory {
             self.keys.entry(arn).or_default().extend(instances);
         }
         self.sightings_through = self.sightings_through.max(other.sightings_through);
+        self.sightings_from = match (self.sightings_from, other.sightings_from) {
+            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
         for (instance, theirs) in other.awaited {
             let ours = self.awaited.entry(instance).or_insert_with(|| theirs.clone());
             match ours.granted.cmp(&theirs.granted) {

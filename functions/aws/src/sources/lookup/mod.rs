@@ -6,8 +6,11 @@
 
 pub mod client;
 pub mod memory;
+mod past;
 pub mod planner;
+mod present;
 pub(crate) mod reader;
+mod round;
 mod spare;
 pub mod stream;
 mod visit;
@@ -80,7 +83,7 @@ impl<C: LookupClient + Send + Sync> LookupSource<C> {
         let pace = self.pace_of(ask.place);
         let paced = Paced { client: &client, pace: &pace, deadline: ask.deadline };
         let chance = SmallRng::seed_from_u64(self.seed);
-        Visit::new(ask, &paced, self.settings.requests_per_run.max(1), chance).run().await
+        round::run(Visit::new(ask, &paced, self.settings.requests_per_run.max(1), chance)).await
     }
 }
 

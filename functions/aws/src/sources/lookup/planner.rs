@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exposure_core::ids::InstanceId;
 
+use super::stream::Stream;
+
 /// More than any number of requests.
 const NEVER: u64 = 1 << 40;
 
@@ -42,6 +44,18 @@ pub struct Plan {
     pub requests: u64,
     /// Whether it shows the sightings of every instance, as far as is known.
     pub complete: bool,
+}
+
+impl Plan {
+    /// The streams to read.
+    #[must_use]
+    pub fn streams(&self) -> Vec<Stream> {
+        if self.decrypts {
+            return vec![Stream::decrypts()];
+        }
+        let keys = self.keys.iter().map(|arn| Stream::key(arn));
+        keys.chain(self.instances.iter().map(|instance| Stream::instance(*instance))).collect()
+    }
 }
 
 /// The cheapest complete plan; where none is complete, the one of most instances.

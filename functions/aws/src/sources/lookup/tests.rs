@@ -139,7 +139,7 @@ async fn no_second_holds_more_requests_than_the_pace() {
 #[tokio::test(start_paused = true)]
 async fn what_the_budget_does_not_reach_is_left_and_shown() {
     let mut account = Account::busy(300, 2, minutes(-120), minutes(120));
-    account.resources_blind = true;
+    (account.resources_blind, account.decrypts_busy) = (true, true);
     let mut lambda = Lambda::new(account, 100);
     let (mut instances, mut incomplete) = (BTreeSet::new(), 0);
     for run in 0..8 {
@@ -163,13 +163,28 @@ async fn what_the_budget_does_not_reach_is_left_and_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_plan_for_two_thousand_unknown_instances() {
+async fn no_plan_for_two_thousand_unknown_instances_among_other_decrypts() {
+    let mut account = Account::default();
+    (account.members, account.decrypts_busy) = (2_000, true);
+    let mut lambda = Lambda::new(account, 240);
+    for run in 0..2 {
+        let batch = lambda.run(minutes(run * 5)).await;
+        assert!(told(&batch, "no complete plan for the sightings of 2000 instances"), "{:?}", batch.problems);
+        assert!(told(&batch, "SOURCE=queue or SOURCE=logs"), "{:?}", batch.problems);
+        assert!(batch.work.done < batch.work.planned && batch.requests.made <= 240);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_instances_are_read_by_every_decrypt_where_that_is_measured_to_fit() {
     let mut account = Account::default();
     account.members = 2_000;
     let mut lambda = Lambda::new(account, 240);
     let batch = lambda.run(minutes(0)).await;
-    assert!(told(&batch, "no complete plan for the sightings of 2000 instances"), "{:?}", batch.problems);
-    assert!(batch.work.done < batch.work.planned && batch.requests.made <= 240);
+    assert!(batch.problems.is_empty(), "{:?}", batch.problems);
+    assert_eq!(batch.complete_through, Some(minutes(0)));
+    let batch = lambda.run(minutes(5)).await;
+    assert_eq!(batch.work.planned, 17, "one page for each call and one for all Decrypts");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use exposure_core::time::Timestamp;
 use tokio::time::Instant;
 
 use super::super::client::{Entry, LookupClient, LookupError, OPERATION, Page, Query};
-use super::super::stream::Attribute;
+use super::super::stream::{Attribute, Stream};
 use crate::failure::{Class, Failure};
 use crate::sources::covered::shifted;
 use crate::sources::testing::{Dice, KEY, grant, instance, launch, noise, sighting, volume};
@@ -62,6 +62,8 @@ pub(super) struct Account {
     pub(super) members: u64,
     pub(super) users_blind: bool,
     pub(super) resources_blind: bool,
+    /// Every second holds a page of other Decrypts, so that to read them all is out of the question.
+    pub(super) decrypts_busy: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -230,6 +232,15 @@ impl LookupClient for Account {
                 None => return Err(LookupError::Token),
             },
         };
+        if self.decrypts_busy && query.stream == Stream::decrypts() {
+            let time = shifted(query.window.to, -i64::try_from(skip).unwrap());
+            let entry = |n: u32| {
+                let id = format!("other-{}-{n}", time.as_second());
+                Entry { time: Some(time), record: Some(noise(time, &id)), id: Some(id) }
+            };
+            let next = (time > query.window.from).then(|| format!("{bound}{}", skip + 1));
+            return Ok(Page { entries: (0..50).map(entry).collect(), next });
+        }
         let mut events: Vec<&Event> =
             self.events.iter().filter(|event| event.delivered <= clock && self.matches(event, query)).collect();
         events.sort_by(|a, b| (b.time, &b.id).cmp(&(a.time, &a.id)));
