@@ -5,6 +5,7 @@
 mod account;
 mod chaos;
 mod open_facts;
+mod oracle;
 mod preflight;
 mod replay;
 mod runtime;
