@@ -4,8 +4,10 @@
 
 mod account;
 mod chaos;
+mod killed;
 mod open_facts;
 mod oracle;
 mod preflight;
 mod replay;
 mod runtime;
+mod state;
