@@ -16,7 +16,9 @@ use crate::runtime::Function;
 pub(crate) const ACCOUNT: &str = "111122223333";
 
 /// Values by metric and stack; no stack is the fleet.
-pub(crate) type Values = BTreeMap<(String, Option<String>), f64>;
+pub(crate) type Values = BTreeMap<Name, f64>;
+/// A metric and its stack.
+type Name = (String, Option<String>);
 
 /// An account under the stand-in.
 pub(crate) struct Stage {
@@ -27,7 +29,7 @@ pub(crate) struct Stage {
     folder: TempDir,
     regions: Vec<String>,
     /// The latest time of each metric and its largest value then.
-    shown: RefCell<BTreeMap<(String, Option<String>), (i64, f64)>>,
+    shown: RefCell<BTreeMap<Name, (i64, f64)>>,
 }
 
 impl Stage {

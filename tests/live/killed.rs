@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::account::{Stage, Values};
 use crate::replay::never_back;
-use crate::state::{remembered, variables};
+use crate::state::{facts, remembered, variables};
 
 const ACCOUNT: [&str; 6] = ["--days", "1", "--instances", "48", "--seed", "11"];
 const SAVE: &str = "s3:PutObject";
@@ -82,8 +82,8 @@ fn day(point: Option<&Point>) -> (Value, Values) {
 /// Begins a run, kills it at the point, and makes sure that it was the point.
 fn kill(stage: &Stage, function: &mut crate::runtime::Function, point: &Point, second: i64, totals: &mut Values) {
     let stand_in = &stage.stand_in;
-    let state = || stand_in.object("state", "state.json.gz");
-    let known = state();
+    let saved = || stand_in.object("state", "state.json.gz");
+    let known = saved();
     let whole = stand_in.requests().iter().filter(|request| request.operation == "PutMetricData").count();
     assert!(known.is_some() && whole > 0, "runs before it have saved and published");
     stand_in.clear_requests();
@@ -96,7 +96,7 @@ fn kill(stage: &Stage, function: &mut crate::runtime::Function, point: &Point, s
     stand_in.release();
 
     let calls = |operation: &str| stand_in.requests().iter().filter(|request| request.operation == operation).count();
-    assert_eq!(state() != known, point.saved, "{}: the state", point.name);
+    assert_eq!(saved() != known, point.saved, "{}: the state", point.name);
     assert_eq!(calls("DeleteMessageBatch") > 0, point.confirmed, "{}: the queue", point.name);
     let data = stand_in.metrics().len();
     never_back(totals, stage.latest(), second);
@@ -127,4 +127,34 @@ fn a_run_killed_at_any_point_leaves_the_end_of_a_calm_day() {
         assert_eq!(differences, Vec::<String>::new(), "{}", point.name);
         assert_eq!(shown, metrics, "{}", point.name);
     }
+}
+
+/// A run is held as it saves, a later one overtakes it, and only then it goes on: it joins what the other saved.
+#[test]
+fn a_run_that_is_overtaken_while_it_saves_joins_the_other() {
+    let (calm, wild) = (Stage::new(&ACCOUNT), Stage::new(&ACCOUNT));
+    let hours = |hour: i64| wild.window.1 + hour * 3_600;
+    let start = |stage: &Stage| Stage::function(&variables(stage, "queue"));
+    let (mut one, mut other, mut alone) = (start(&wild), start(&wild), start(&calm));
+    let mut totals = Values::new();
+    for hour in HOURS {
+        calm.run(&mut alone, hours(hour));
+    }
+    wild.run(&mut one, hours(HOURS[0]));
+    for pair in HOURS[1..].chunks(2) {
+        wild.stand_in.faults(1, vec![Fault::of(SAVE, FaultKind::Hold).times(1)]);
+        wild.stand_in.clear_requests();
+        one.begin(&wild.event(hours(pair[0])));
+        assert!(wild.stand_in.held(1, Duration::from_mins(1)), "the first saves");
+        let second = wild.run(&mut other, hours(pair[1]));
+        assert_eq!(second["outcome"], "complete", "{second:#}");
+        never_back(&mut totals, wild.latest(), hours(pair[1]));
+        wild.stand_in.release();
+        let first = one.end().expect("a run");
+        assert_eq!(first["outcome"], "complete", "{first:#}");
+        let saves = wild.stand_in.requests().into_iter().filter(|request| request.operation == "PutObject");
+        assert_eq!(saves.map(|save| save.status).collect::<Vec<_>>(), [200, 412, 200], "saved, refused, joined");
+        never_back(&mut totals, wild.latest(), hours(pair[1]));
+    }
+    assert_eq!(facts(&wild), facts(&calm));
 }

@@ -193,9 +193,10 @@ impl<'a> Oracle<'a> {
 
     /// Whether the move must be counted at a time, and whether it may.
     fn told(&self, moved: &Moved, now: i64) -> (bool, bool) {
-        let found = if moved.all_shown > moved.at + OVERLAP { moved.all_shown + self.delay.late } else { moved.all_shown };
+        let found =
+            if moved.all_shown > moved.at + OVERLAP { moved.all_shown + self.delay.late } else { moved.all_shown };
         let must = now >= moved.last + self.delay.usual && now >= found;
-        (must, now >= moved.at + SETTLE && now >= moved.shown)
+        (must, now >= moved.at + self.delay.usual && now >= moved.shown)
     }
 
     /// Migrations and partial ones of a stack until now.
@@ -222,7 +223,8 @@ impl<'a> Oracle<'a> {
 
     /// Whether it is a migration: one without a baseline only of an instance that earlier runs saw running (rule 7).
     fn counts(&self, moved: &Moved) -> bool {
-        let seen = |run: &&i64| **run <= moved.at - COALESCE && self.state(&moved.instance, **run).is_some_and(is_steady);
+        let seen =
+            |run: &&i64| **run <= moved.at - COALESCE && self.state(&moved.instance, **run).is_some_and(is_steady);
         match moved.confidence.as_str() {
             "confirmed" | "presumed" => true,
             "undetermined" => self.runs.iter().any(|run| seen(&run)),

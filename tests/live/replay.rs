@@ -45,7 +45,7 @@ fn a_replay_from_the_trails_objects_ends_as_the_analysis_of_the_files() {
 
 #[test]
 fn a_replay_from_the_queue_ends_as_the_analysis_of_the_files() {
-    replay("queue", "1", "1800");
+    replay("queue", "14", "300");
 }
 
 /// A setting of a longer replay, such as `REPLAY_DAYS=14 REPLAY_STEP=300 cargo test --release --test live replay`.

@@ -20,3 +20,27 @@ pub(crate) fn remembered(stage: &Stage) -> Value {
     libdeflater::Decompressor::new().gzip_decompress(&packed, &mut text).expect("gzip");
     serde_json::from_slice(&text).expect("JSON")
 }
+
+/// What records say in the ledger, and what was counted of it: by instance its sightings, causes and transitions, and its
+/// migrations without those that were taken back.
+///
+/// Left out is what tells of the runs and not of the account: when snapshots were taken (`states`, `groups`, `stacks`,
+/// `sources`), how far each source has read, and whether a migration was found more than a day late.
+pub(crate) fn facts(stage: &Stage) -> Vec<Value> {
+    let mut document = remembered(stage);
+    let instances = document["ledger"]["instances"].take();
+    let mut facts = Vec::new();
+    for mut instance in instances.as_array().expect("instances").iter().cloned() {
+        let row = instance.as_object_mut().expect("an instance");
+        row.retain(|name, _| !matches!(name.as_str(), "states" | "groups"));
+        if let Some(counted) = row.get_mut("counted").and_then(Value::as_array_mut) {
+            counted.retain(|one| one["retracted"] != true);
+            for one in counted {
+                one.as_object_mut().expect("a migration").remove("backfilled");
+            }
+        }
+        row.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+        facts.push(instance);
+    }
+    facts
+}

@@ -46,3 +46,21 @@ impl Gate {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_goes_on_when_it_is_opened() {
+        let gate = Gate::default();
+        assert!(!gate.held(1, Duration::from_millis(1)));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| gate.wait());
+            assert!(gate.held(1, Duration::from_secs(10)));
+            assert!(!waits.is_finished());
+            gate.release();
+        });
+        assert!(!gate.held(1, Duration::from_millis(1)), "nobody waits any more");
+    }
+}

@@ -181,6 +181,7 @@ impl Hub {
 
 /// What faults do to one call.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Plan {
     delay: Option<Duration>,
     hold: bool,
