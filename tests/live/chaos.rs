@@ -111,8 +111,6 @@ fn chaos_ends_as_a_calm_day_does() {
     assert!(killed > 2, "{killed} runs were killed");
     let throttled = wild.stand_in.requests().iter().filter(|request| request.status >= 400).count();
     assert!(throttled > 100, "{throttled} calls were spoilt, and {failed} runs failed");
-    let retracted = totals.get(&("MigrationsRetractedTotal".to_owned(), None)).copied().unwrap_or_default();
-    assert!(retracted > 0.0, "no late record took anything back");
     assert_eq!(last["outcome"], "complete", "{last:#}");
     assert_eq!(end(&wild, &last), expected);
     assert_eq!(facts(&wild), facts(&calm), "the same ledger");
