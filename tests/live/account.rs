@@ -1,5 +1,6 @@
 //! A simulated account, the stand-in that shows it, and the function that looks at it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,11 @@ use crate::runtime::Function;
 /// Where the simulator's fleet lives.
 pub(crate) const ACCOUNT: &str = "111122223333";
 
+/// Values by metric and stack; no stack is the fleet.
+pub(crate) type Values = BTreeMap<Name, f64>;
+/// A metric and its stack.
+type Name = (String, Option<String>);
+
 /// An account under the stand-in.
 pub(crate) struct Stage {
     pub(crate) account: TempDir,
@@ -22,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) window: (i64, i64),
     folder: TempDir,
     regions: Vec<String>,
+    /// The latest time of each metric and its largest value then.
+    shown: RefCell<BTreeMap<Name, (i64, f64)>>,
 }
 
 impl Stage {
@@ -46,7 +54,7 @@ impl Stage {
             .expect("regions")
             .map(|entry| entry.expect("a region").file_name().to_string_lossy().into_owned())
             .collect();
-        Self { account, stand_in, window, folder: tempdir().expect("a folder"), regions }
+        Self { account, stand_in, window, folder: tempdir().expect("a folder"), regions, shown: RefCell::default() }
     }
 
     /// Where the function keeps its state, as a file.
@@ -97,18 +105,25 @@ impl Stage {
     }
 
     /// Every metric by name and stack, as CloudWatch shows it with Maximum, at its last time.
-    pub(crate) fn latest(&self) -> BTreeMap<(String, Option<String>), f64> {
-        let mut latest: BTreeMap<(String, Option<String>), (i64, f64)> = BTreeMap::new();
-        for datum in self.stand_in.metrics() {
-            let stack = datum.dimensions.iter().find(|(name, _)| name == "Stack").map(|(_, stack)| stack.clone());
-            let entry = latest.entry((datum.name.clone(), stack)).or_insert((i64::MIN, f64::MIN));
-            let value = datum.values.iter().copied().fold(f64::MIN, f64::max);
+    pub(crate) fn latest(&self) -> Values {
+        let mut shown = self.shown.borrow_mut();
+        for datum in self.stand_in.take_metrics() {
+            let stack = datum.dimensions.into_iter().find(|(name, _)| name == "Stack").map(|(_, stack)| stack);
+            let entry = shown.entry((datum.name, stack)).or_insert((i64::MIN, f64::MIN));
+            let value = datum.values.into_iter().fold(f64::MIN, f64::max);
             if datum.timestamp > entry.0 {
                 *entry = (datum.timestamp, value);
             } else if datum.timestamp == entry.0 {
                 entry.1 = entry.1.max(value);
             }
         }
-        latest.into_iter().map(|(key, (_, value))| (key, value)).collect()
+        shown.iter().map(|(key, (_, value))| (key.clone(), *value)).collect()
+    }
+
+    /// The metrics of the runs of one time alone; what they did not publish is not among them.
+    pub(crate) fn published(&self, second: i64) -> Values {
+        let latest = self.latest();
+        let shown = self.shown.borrow();
+        latest.into_iter().filter(|(key, _)| shown.get(key).is_some_and(|(at, _)| *at == second)).collect()
     }
 }

@@ -4,8 +4,11 @@
 
 mod account;
 mod chaos;
+mod killed;
 mod open_facts;
+mod oracle;
 mod preflight;
 mod replay;
 mod requests;
 mod runtime;
+mod state;

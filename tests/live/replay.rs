@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use exposure_tests::{exposure, run};
+use exposure_tests::{exposure, json, run, truth};
 use serde_json::Value;
 
-use crate::account::Stage;
+use crate::account::{Stage, Values};
+use crate::oracle::{Oracle, stated_delay};
 
 /// A row's numbers by name.
 fn stacks(answer: &Value) -> BTreeMap<String, Value> {
@@ -29,27 +30,36 @@ fn analysis(stage: &Stage, second: i64) -> Value {
 
 #[test]
 fn a_replay_from_local_files_ends_as_the_analysis_of_them() {
-    replay("directory");
+    replay("directory", "1", "1800");
 }
 
 #[test]
 fn a_replay_from_lookups_ends_as_the_analysis_of_the_files() {
-    replay("lookup");
+    replay("lookup", "1", "1800");
 }
 
 #[test]
 fn a_replay_from_the_trails_objects_ends_as_the_analysis_of_the_files() {
-    replay("logs");
+    replay("logs", "1", "1800");
 }
 
 #[test]
 fn a_replay_from_the_queue_ends_as_the_analysis_of_the_files() {
-    replay("queue");
+    replay("queue", "14", "300");
 }
 
 /// A setting of a longer replay, such as `REPLAY_DAYS=14 REPLAY_STEP=300 cargo test --release --test live replay`.
 fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Holds the totals of a run against those before it.
+pub(crate) fn never_back(totals: &mut Values, latest: Values, second: i64) {
+    for (key, value) in latest.into_iter().filter(|((name, _), _)| name.ends_with("Total")) {
+        let before = totals.entry(key.clone()).or_insert(value);
+        assert!(value >= *before, "{key:?} went back from {before} to {value} at {second}");
+        *before = value;
+    }
 }
 
 #[test]
@@ -89,26 +99,40 @@ fn the_first_run_in_a_new_account_cannot_be_mistaken_for_an_all_clear() {
     }
 }
 
-fn replay(source: &str) {
-    let (days, instances) = (setting("REPLAY_DAYS", "1"), setting("REPLAY_INSTANCES", "48"));
-    let step: i64 = setting("REPLAY_STEP", "1800").parse().expect("REPLAY_STEP in seconds");
+/// How long late records may come after the window, and lookups take to look for them again.
+const AFTER: i64 = 11 * 3_600;
+
+/// Replays an account: after every run its metrics are the truth within the stated delay, and no total goes back.
+fn replay(source: &str, days: &str, step: &str) {
+    let (days, instances) = (setting("REPLAY_DAYS", days), setting("REPLAY_INSTANCES", "48"));
+    let step: i64 = setting("REPLAY_STEP", step).parse().expect("REPLAY_STEP in seconds");
     let stage = Stage::new(&["--days", &days, "--instances", &instances]);
     let mut function = Stage::function(&stage.variables(source));
     let (from, to) = stage.window;
-    let end = to + 3 * 3_600;
+    let end = to + AFTER;
+    let (truth, fleet) = (truth(stage.account.path()), json(&stage.account.path().join("fleet.json")));
+    let mut oracle = Oracle::new(stage.stand_in.account(), &truth, &fleet, stated_delay(source, step));
     let mut last = Value::Null;
-    let mut total = 0.0;
-    let mut second = from;
+    let mut totals = Values::new();
+    let (mut second, mut runs) = (from.div_euclid(step) * step, 0);
     while second <= end {
         last = stage.run(&mut function, second);
-        let latest = stage.latest();
-        let now = latest.get(&("MigrationsTotal".to_owned(), None)).copied().unwrap_or_default();
-        assert!(now >= total, "a total went back: {now} after {total}");
-        total = now;
+        oracle.check(second, &stage.published(second));
+        never_back(&mut totals, stage.latest(), second);
+        stage.stand_in.clear_requests();
         second += step;
+        runs += 1;
     }
-    let analysis = analysis(&stage, end);
-    let (found, expected) = (stacks(&last), stacks(&analysis));
+    let (compared, exact) = oracle.compared;
+    assert!(compared >= runs * 8 && exact * 100 > compared * 85, "{exact} of {compared} comparisons left no room");
+    assert!(oracle.migrations() > 15, "{source}: {} migrations", oracle.migrations());
+    ends_as_the_analysis(source, &stage, &last, end);
+}
+
+/// The end of a replay: the verdicts, and the metrics with them, are those of `exposure analyze`.
+fn ends_as_the_analysis(source: &str, stage: &Stage, last: &Value, end: i64) {
+    let analysis = analysis(stage, end);
+    let (found, expected) = (stacks(last), stacks(&analysis));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{source}");
     for (stack, row) in &expected {
         let number = |row: &Value, name: &str| row[name].as_i64().expect(name);

@@ -151,6 +151,27 @@ impl Account {
         copies.map(|record| record.delivered).min()
     }
 
+    /// When an event happened, in seconds of the Unix epoch.
+    #[must_use]
+    pub fn happened_at(&self, event_id: &str) -> Option<i64> {
+        self.records.iter().find(|record| &*record.event_id == event_id).map(|record| record.at)
+    }
+
+    /// When all that the log files hold of an instance, of event times from `from` to `to`, has been delivered once.
+    #[must_use]
+    pub fn told_by(&self, instance: &str, (from, to): (i64, i64)) -> Option<i64> {
+        let filed = self.records.iter().filter(|record| record.origin == Origin::Filed);
+        let told = filed.filter(|record| (from..=to).contains(&record.at) && record.text.contains(instance));
+        told.map(|record| record.delivered).max()
+    }
+
+    /// The lifecycle states of an instance, each from a second on; no state is no member.
+    #[must_use]
+    pub fn states_of(&self, instance: &str) -> &[(i64, Option<String>)] {
+        let mut lives = self.fleet.groups.iter().flat_map(|group| &group.lives);
+        lives.find(|life| life.instance == instance).map_or(&[], |life| &life.stages)
+    }
+
     pub(crate) fn place(&self, account: &str, region: &str) -> Option<&Place> {
         self.places.iter().find(|place| place.account == account && place.region == region)
     }

@@ -47,6 +47,10 @@ pub enum FaultKind {
         /// Milliseconds of the system's clock.
         millis: u64,
     },
+    /// Nothing is done until the test lets the call go on.
+    Hold,
+    /// The call is carried out, and its answer waits until the test lets it go.
+    HoldAnswer,
     /// An error of the server.
     ServerError {
         /// 500, 502, 503 and so on.

@@ -11,6 +11,7 @@ use crate::bucket::Buckets as Objects;
 use crate::cloudwatch::Datum;
 use crate::control;
 use crate::faults::{FaultKind, Script};
+use crate::gate::Gate;
 use crate::http::{Reply, Request, Response};
 use crate::log::RequestLine;
 use crate::options::{Clock, Options};
@@ -26,6 +27,7 @@ use crate::{autoscaling, cloudtrail, cloudwatch, lock, s3, sqs, sts};
 pub(crate) struct Hub {
     pub(crate) account: Arc<Account>,
     pub(crate) options: Options,
+    pub(crate) gate: Gate,
     live: Mutex<Live>,
 }
 
@@ -84,7 +86,7 @@ impl Live {
 impl Hub {
     pub(crate) fn new(account: Arc<Account>, options: Options) -> Self {
         let live = Mutex::new(Live::new(&account, &options));
-        Self { account, options, live }
+        Self { account, options, gate: Gate::default(), live }
     }
 
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
@@ -117,6 +119,9 @@ impl Hub {
         if let Some(delay) = plan.delay {
             thread::sleep(delay);
         }
+        if plan.hold {
+            self.gate.wait();
+        }
         if plan.drop {
             self.note(call, 0, "dropped", 0);
             return Reply::HangUp;
@@ -128,6 +133,9 @@ impl Hub {
         };
         let code = if plan.drop_answer { "answer dropped" } else { code.as_str() };
         self.note(call, response.status, code, response.body.len());
+        if plan.hold_answer {
+            self.gate.wait();
+        }
         if plan.drop_answer {
             return Reply::HangUp;
         }
@@ -173,8 +181,11 @@ impl Hub {
 
 /// What faults do to one call.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Plan {
     delay: Option<Duration>,
+    hold: bool,
+    hold_answer: bool,
     drop: bool,
     drop_answer: bool,
     skew: i64,
@@ -189,6 +200,8 @@ impl Plan {
                 self.delay = Some(self.delay.unwrap_or_default() + Duration::from_millis(*millis));
                 return;
             }
+            FaultKind::Hold => return self.hold = true,
+            FaultKind::HoldAnswer => return self.hold_answer = true,
             FaultKind::Drop => return self.drop = true,
             FaultKind::DropAnswer => return self.drop_answer = true,
             FaultKind::ExpiredToken => return self.mood.expired_token = true,

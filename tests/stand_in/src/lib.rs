@@ -29,6 +29,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 mod account;
 mod autoscaling;
@@ -42,6 +43,7 @@ mod digest;
 mod extras;
 mod faults;
 mod fleet;
+mod gate;
 mod gzip;
 mod http;
 mod hub;
@@ -136,6 +138,18 @@ impl StandIn {
         self.hub.live().script = Script::new(seed, faults);
     }
 
+    /// Waits until so many calls are held by [`FaultKind::Hold`] or [`FaultKind::HoldAnswer`], and says whether that came
+    /// within a time of the system's clock.
+    #[must_use]
+    pub fn held(&self, calls: usize, within: Duration) -> bool {
+        self.hub.gate.held(calls, within)
+    }
+
+    /// Lets the calls go on that are held now.
+    pub fn release(&self) {
+        self.hub.gate.release();
+    }
+
     /// Sets all switches.
     pub fn switches(&self, switches: Switches) {
         self.hub.live().switches = switches;
@@ -161,6 +175,12 @@ impl StandIn {
     #[must_use]
     pub fn metrics(&self) -> Vec<Datum> {
         self.hub.live().metrics.clone()
+    }
+
+    /// The metrics so far, which are forgotten here: of thousands of runs nobody wants them all each time.
+    #[must_use]
+    pub fn take_metrics(&self) -> Vec<Datum> {
+        std::mem::take(&mut self.hub.live().metrics)
     }
 
     /// Forgets the metrics so far.
