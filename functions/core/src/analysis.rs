@@ -1,6 +1,7 @@
 //! The analysis: what the ledger and the fleet say together, in the schema that other tools read.
 
 mod coverage;
+mod service;
 mod subjects;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::stacks::{OVERFLOW, StackRules};
 use crate::time::{TimeSpan, Timestamp};
 
 pub use coverage::{Coverage, Sight, SourceCoverage};
+pub use service::InService;
 pub use subjects::Subject;
 
 use subjects::{Groups, subject, subjects};

@@ -1,4 +1,6 @@
 //! The evidence: whether a stack's instances are moved more often, or are only more exposed.
 
 mod binomial;
+pub mod compare;
 pub mod exact;
+pub mod service;

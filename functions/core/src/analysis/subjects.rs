@@ -37,6 +37,11 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Where the ledger knows it.
+    pub(super) fn key(&self) -> Option<InstanceKey> {
+        Some(InstanceKey { source: self.source.clone()?, instance: self.instance })
+    }
+
     /// Whether it has a migration or a reattachment.
     #[must_use]
     pub fn has_moved(&self) -> bool {

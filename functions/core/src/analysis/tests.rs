@@ -2,6 +2,7 @@
 
 mod coverage;
 mod schema;
+mod service;
 mod stacks;
 
 use super::*;

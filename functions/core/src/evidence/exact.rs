@@ -33,23 +33,30 @@ impl Estimate {
     }
 }
 
-/// How sure an interval is to be, such as 0.95.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Level(f64);
+/// How sure an interval is to be, such as 95 %: what probability may lie beyond either end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    tail: f64,
+}
 
 impl Level {
     /// 95 %.
-    pub const USUAL: Self = Self(0.95);
+    pub const USUAL: Self = Self { tail: 0.025 };
 
     /// A level between nothing and certainty, both excluded.
     #[must_use]
     pub fn new(level: f64) -> Option<Self> {
-        (level > 0.0 && level < 1.0).then_some(Self(level))
+        (level > 0.0 && level < 1.0).then_some(Self { tail: (1.0 - level) / 2.0 })
+    }
+
+    /// The level that leaves a probability beyond either end.
+    pub(super) fn of_tail(tail: f64) -> Self {
+        Self { tail }
     }
 
     /// The probability beyond either end.
-    fn tail(self) -> f64 {
-        (1.0 - self.0) / 2.0
+    pub(super) fn tail(self) -> f64 {
+        self.tail
     }
 }
 
@@ -108,7 +115,8 @@ pub fn share(successes: u64, trials: u64, level: Level) -> Estimate {
     let (seen, all, tail) = (float(successes.min(trials)), float(trials), level.tail());
     let value = seen / all;
     // P(X >= successes) is the incomplete beta function of the share, which grows with it.
-    let low = if successes == 0 { 0.0 } else { root(|share| share_below(seen, all - seen + 1.0, share) - tail, 0.0, value) };
+    let low =
+        if successes == 0 { 0.0 } else { root(|share| share_below(seen, all - seen + 1.0, share) - tail, 0.0, value) };
     let high = if successes >= trials {
         1.0
     } else {
@@ -212,6 +220,27 @@ fn first(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> u64 {
 /// Well above any mean that makes so few events likely.
 fn above(count: f64) -> f64 {
     count + 40.0 * (count + 1.0).sqrt() + 40.0
+}
+
+/// Where a growing function passes nothing, somewhere among the positive numbers.
+pub(super) fn root_of_exponent(function: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high) = (1.0, 1.0);
+    while low > 1e-200 && function(low) >= 0.0 {
+        (low, high) = (low / 16.0, low);
+    }
+    while high < 1e200 && function(high) < 0.0 {
+        (low, high) = (high, high * 16.0);
+    }
+    // Ten digits are more than a factor needs, and each step may cost a sum over all outcomes.
+    while high / low > 1.0 + 1e-10 {
+        let middle = (low * high).sqrt();
+        if function(middle) < 0.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    (low * high).sqrt()
 }
 
 /// Where a growing function passes nothing between `low` and `high`: by halving, until no number lies between them.
