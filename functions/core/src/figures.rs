@@ -81,10 +81,9 @@ pub fn figures(
     }
     points.of_stack(None, &fleet, sum, age(oldest.values().min()));
     points.of_fleet(analysis, health);
-    for (metric, worst) in [
-        (&metrics::WORST_STACK_EXPOSED_PERCENT, worst),
-        (&metrics::WORST_STACK_UNMITIGATED_PERCENT, worst_unmitigated),
-    ] {
+    for (metric, worst) in
+        [(&metrics::WORST_STACK_EXPOSED_PERCENT, worst), (&metrics::WORST_STACK_UNMITIGATED_PERCENT, worst_unmitigated)]
+    {
         if let Some(worst) = worst {
             points.push(metric, None, worst);
         }

@@ -133,8 +133,7 @@ fn the_fleet_that_stands_in_is_mitigated_as_the_last_snapshot_was() {
     let take = |ledger: &mut Ledger, minutes: i64, mitigated: bool| {
         let mut group = group(0, 0, "Nighttime");
         group.tags = rules.tags(Some("Nighttime"), mitigated);
-        let fleet =
-            Fleet { taken: Some(at(minutes * 60)), groups: vec![group], members: vec![member(1, "InService")] };
+        let fleet = Fleet { taken: Some(at(minutes * 60)), groups: vec![group], members: vec![member(1, "InService")] };
         ledger.absorb_fleet(&fleet, |group| rules.of_group(group));
         ledger.note_mitigated(&fleet, |group| rules.is_mitigated(group));
     };
