@@ -151,8 +151,8 @@ mod tests {
     fn metrics_are_those_of_a_run_and_cost_the_most() {
         let items = monthly(&usage(100, SourceKind::Lookup));
         assert_eq!(items[0].what, "CloudWatch custom metrics");
-        // Thirteen for each of two stacks and the fleet, and fifteen of the run's health.
-        assert!((items[0].quantity - 54.0).abs() < 0.5, "{items:?}");
+        // Fourteen for each of two stacks and the fleet, and sixteen of the run's health.
+        assert!((items[0].quantity - 58.0).abs() < 0.5, "{items:?}");
         assert!((items.iter().find(|i| i.what == "Lambda invocations").unwrap().quantity - 8_640.0).abs() < 0.5);
     }
 

@@ -55,6 +55,11 @@ pub const REFERENCE: &[(&str, &str, &str)] = &[
     ("TRAIL_URL", "the log files of SOURCE=logs (s3://bucket/prefix) or directory (file:///path)", "(none)"),
     ("STACK_TAG", "the tag of a group that names its stack", "Stack"),
     ("STACK_RULES", "JSON object, name pattern to stack, for groups without the tag", "{}"),
+    (
+        "MITIGATED_TAG",
+        "the tag of a group whose instances run the on-instance check: any value but false, no, 0 or nothing",
+        "MigrationExposureMitigated",
+    ),
     ("METRIC_NAMESPACE", "the CloudWatch namespace", "MigrationExposure"),
     ("PERIOD_SECONDS", "the schedule's interval; timestamps of metrics are floored to it", "300"),
     ("LOOKUP_REQUESTS_PER_SECOND", "how many of the 2 per second and account LookupEvents may take", "1"),
@@ -244,7 +249,8 @@ fn namespace(reader: &Reader<impl Fn(&str) -> Option<String>>) -> Result<String,
 fn stack_rules(reader: &Reader<impl Fn(&str) -> Option<String>>) -> Result<StackRules, SettingError> {
     const NAME: &str = "STACK_RULES";
     let tag = reader.text("STACK_TAG").unwrap_or_else(|| StackRules::DEFAULT_TAG.to_owned());
-    let mut stacks = StackRules::new(&tag);
+    let mitigated = reader.text("MITIGATED_TAG").unwrap_or_else(|| StackRules::MITIGATED_TAG.to_owned());
+    let mut stacks = StackRules::new(&tag).mitigated_by(&mitigated);
     let Some(value) = reader.text(NAME) else { return Ok(stacks) };
     let InOrder(rules) = serde_json::from_str(&value).map_err(|reason| {
         error(NAME, &value, format!("must be a JSON object such as {{\"^night-\": \"Nighttime\"}} ({reason})"))

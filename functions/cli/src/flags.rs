@@ -24,6 +24,9 @@ pub(crate) struct SettingFlags {
     /// JSON object, name pattern to stack
     #[arg(long, value_name = "JSON")]
     stack_rules: Option<String>,
+    /// The tag of a group whose instances run the on-instance check
+    #[arg(long, value_name = "KEY")]
+    mitigated_tag: Option<String>,
     /// The CloudWatch namespace
     #[arg(long, value_name = "NAME")]
     metric_namespace: Option<String>,
@@ -69,6 +72,7 @@ impl SettingFlags {
             ("TRAIL_URL", &self.trail_url),
             ("STACK_TAG", &self.stack_tag),
             ("STACK_RULES", &self.stack_rules),
+            ("MITIGATED_TAG", &self.mitigated_tag),
             ("METRIC_NAMESPACE", &self.metric_namespace),
             ("PERIOD_SECONDS", &self.period_seconds),
             ("LOOKUP_REQUESTS_PER_SECOND", &self.lookup_requests_per_second),

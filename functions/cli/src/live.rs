@@ -105,13 +105,14 @@ pub(crate) fn remember(url: &str, stack_tag: &str) -> Result<Remembered> {
         .text
         .with_context(|| format!("{url}: there is no state; has the analyzer run yet, and is this its STATE_URL?"))?;
     let state = State::from_json(&text).with_context(|| url.to_owned())?;
+    let stacks = StackRules::new(stack_tag);
     let mut fleet = Fleet::default();
     for source in state.ledger.sources() {
-        if let Some(last) = state.ledger.last_fleet(source, stack_tag) {
+        if let Some(last) = state.ledger.last_fleet(source, &stacks) {
             fleet.extend(last);
         }
     }
-    Ok(Remembered { state, fleet, stacks: StackRules::new(stack_tag), rules: Rules::default() })
+    Ok(Remembered { state, fleet, stacks, rules: Rules::default() })
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {

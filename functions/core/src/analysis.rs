@@ -127,6 +127,8 @@ pub struct StackRow {
     pub in_service: u64,
     /// Of them, exposed.
     pub exposed: u64,
+    /// Of the exposed, in mitigated groups.
+    pub exposed_mitigated: u64,
     /// Of them, recovered.
     pub recovered: u64,
     /// Of them, clean.
@@ -145,9 +147,20 @@ impl StackRow {
     /// `exposed / (exposed + recovered + clean)` in percent; nothing where that is 0 (metric `ExposedPercent`).
     #[must_use]
     pub fn exposed_percent(&self) -> Option<f64> {
+        self.percent(self.exposed)
+    }
+
+    /// The same of the exposed members whose groups are not mitigated.
+    #[must_use]
+    pub fn unmitigated_percent(&self) -> Option<f64> {
+        self.percent(self.exposed.saturating_sub(self.exposed_mitigated))
+    }
+
+    /// The share of some members in those that could be judged.
+    fn percent(&self, part: u64) -> Option<f64> {
         let judged = self.exposed + self.recovered + self.clean;
         #[expect(clippy::cast_precision_loss, reason = "no fleet has 2^52 instances")]
-        let percent = 100.0 * self.exposed as f64 / judged as f64;
+        let percent = 100.0 * part as f64 / judged as f64;
         (judged > 0).then_some(percent)
     }
 
@@ -158,6 +171,7 @@ impl StackRow {
             sum.members += row.members;
             sum.in_service += row.in_service;
             sum.exposed += row.exposed;
+            sum.exposed_mitigated += row.exposed_mitigated;
             sum.recovered += row.recovered;
             sum.clean += row.clean;
             sum.unseen += row.unseen;
@@ -168,8 +182,9 @@ impl StackRow {
         })
     }
 
-    fn count(&mut self, verdict: Verdict, state: &LifecycleState) {
+    fn count(&mut self, verdict: Verdict, state: &LifecycleState, mitigated: bool) {
         self.members += 1;
+        self.exposed_mitigated += u64::from(mitigated && verdict == Verdict::Exposed);
         self.in_service += u64::from(state.is_in_service());
         *match verdict {
             Verdict::Exposed => &mut self.exposed,
@@ -284,7 +299,7 @@ impl Question<'_> {
             if let (Some(stack), Some((state, judgement))) = (&subject.stack, &subject.judged) {
                 let stack = row(&mut rows, stack);
                 if let Some(row) = rows.get_mut(&stack) {
-                    row.count(judgement.verdict, state);
+                    row.count(judgement.verdict, state, subject.mitigated);
                 }
             }
             for (stack, tally) in subject.tally() {

@@ -67,10 +67,11 @@ pub fn figures(
     }
     let age = |since: Option<&Timestamp>| since.map_or(0.0, |since| since.until(now).as_secs_f64().max(0.0));
     let mut points = Points { at, data: Vec::new() };
-    let mut worst: Option<f64> = None;
+    let (mut worst, mut worst_unmitigated): (Option<f64>, Option<f64>) = (None, None);
     for (stack, (rows, counted)) in &stacks {
         let row = StackRow::sum(stack, rows.iter().copied());
         worst = row.exposed_percent().into_iter().chain(worst).reduce(f64::max);
+        worst_unmitigated = row.unmitigated_percent().into_iter().chain(worst_unmitigated).reduce(f64::max);
         points.of_stack(Some(stack), &row, *counted, age(oldest.get(stack)));
     }
     let fleet = StackRow::sum("", &analysis.stacks);
@@ -79,7 +80,14 @@ pub fn figures(
         sum += *counted;
     }
     points.of_stack(None, &fleet, sum, age(oldest.values().min()));
-    points.of_fleet(analysis, health, worst);
+    points.of_fleet(analysis, health);
+    for (metric, worst) in
+        [(&metrics::WORST_STACK_EXPOSED_PERCENT, worst), (&metrics::WORST_STACK_UNMITIGATED_PERCENT, worst_unmitigated)]
+    {
+        if let Some(worst) = worst {
+            points.push(metric, None, worst);
+        }
+    }
     points.data
 }
 
@@ -103,6 +111,7 @@ impl Points {
             (&metrics::MEMBERS, row.members),
             (&metrics::MEMBERS_IN_SERVICE, row.in_service),
             (&metrics::MEMBERS_EXPOSED, row.exposed),
+            (&metrics::MEMBERS_EXPOSED_MITIGATED, row.exposed_mitigated),
             (&metrics::MEMBERS_RECOVERED, row.recovered),
             (&metrics::MEMBERS_UNSEEN, row.unseen),
             (&metrics::MEMBERS_UNDETERMINED, row.undetermined),
@@ -120,7 +129,7 @@ impl Points {
         }
     }
 
-    fn of_fleet(&mut self, analysis: &Analysis, health: &Health, worst: Option<f64>) {
+    fn of_fleet(&mut self, analysis: &Analysis, health: &Health) {
         let coverage = &analysis.coverage;
         let launched: u64 = coverage.sources.iter().map(|source| source.launched).sum();
         let seen: u64 = coverage.sources.iter().map(|source| source.baseline_seen).sum();
@@ -145,8 +154,52 @@ impl Points {
         if let Some(lag) = health.event_lag {
             self.push(&metrics::EVENT_LAG, None, lag);
         }
-        if let Some(worst) = worst {
-            self.push(&metrics::WORST_STACK_EXPOSED_PERCENT, None, worst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Accounting, Coverage, SCHEMA, Window};
+
+    fn row(stack: &str, exposed: u64, exposed_mitigated: u64, clean: u64) -> StackRow {
+        let members = exposed + clean;
+        StackRow { stack: stack.to_owned(), members, exposed, exposed_mitigated, clean, ..StackRow::default() }
+    }
+
+    fn told(rows: Vec<StackRow>) -> BTreeMap<(&'static str, Option<String>), f64> {
+        let placed: BTreeSet<String> = rows.iter().map(|row| row.stack.clone()).filter(|s| s != "Beyond").collect();
+        let analysis = Analysis {
+            schema: SCHEMA,
+            window: Window::default(),
+            accounting: Accounting::default(),
+            coverage: Coverage::default(),
+            stacks: rows,
+            instances: Vec::new(),
+        };
+        let now = Timestamp::from_second(1_778_457_600);
+        let data = figures(&analysis, &BTreeMap::new(), &placed, &Health::default(), now, now);
+        data.into_iter().map(|datum| ((datum.metric.name, datum.stack), datum.value)).collect()
+    }
+
+    #[test]
+    fn the_worst_stack_is_told_with_and_without_mitigated_groups() {
+        let told = told(vec![row("Checked", 8, 8, 2), row("Mixed", 4, 3, 6), row("Beyond", 1, 0, 19)]);
+        let of = |name, stack: Option<&str>| told.get(&(name, stack.map(str::to_owned))).copied();
+        assert_eq!(of("WorstStackExposedPercent", None), Some(80.0));
+        assert_eq!(of("WorstStackUnmitigatedPercent", None), Some(10.0));
+        assert_eq!(of("MembersExposedMitigated", Some("Checked")), Some(8.0));
+        assert_eq!(of("MembersExposedMitigated", Some("Mixed")), Some(3.0));
+        assert_eq!(of("MembersExposedMitigated", Some(OTHER)), Some(0.0));
+        assert_eq!(of("MembersExposedMitigated", None), Some(11.0));
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_no_point() {
+        let told = told(vec![row("Empty", 0, 0, 0)]);
+        for name in ["ExposedPercent", "WorstStackExposedPercent", "WorstStackUnmitigatedPercent"] {
+            assert!(told.keys().all(|(told, _)| *told != name), "{name}");
         }
+        assert_eq!(told.get(&("MembersExposedMitigated", None)), Some(&0.0), "a zero is a point");
     }
 }

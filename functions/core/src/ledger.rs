@@ -16,6 +16,7 @@ use crate::ids::{
 };
 use crate::lifecycle::LifecycleState;
 use crate::observation::{Cause, Kind, Observation, Transition};
+use crate::stacks::StackRules;
 use crate::time::{TimeSpan, Timestamp, join_span};
 
 pub use codec::LedgerError;
@@ -32,6 +33,8 @@ pub struct Ledger {
     pub(crate) instances: BTreeMap<InstanceKey, InstanceHistory>,
     /// By group, the stacks that it was seen to belong to in timed fleet snapshots.
     pub(crate) stacks: BTreeMap<GroupRef, Sorted<String, TimeSpan>>,
+    /// By group, from the first timed fleet snapshot that showed it mitigated to the last.
+    pub(crate) mitigated: Sorted<GroupRef, TimeSpan>,
     pub(crate) forgotten: Forgotten,
 }
 
@@ -218,6 +221,15 @@ impl Ledger {
         }
     }
 
+    /// Notes which groups of a fleet snapshot are mitigated, if it carries the time at which it was taken.
+    pub fn note_mitigated(&mut self, fleet: &Fleet, is_mitigated: impl Fn(&crate::fleet::Group) -> bool) {
+        let Some(taken) = fleet.taken else { return };
+        for group in fleet.groups.iter().filter(|group| is_mitigated(group)) {
+            let key = GroupRef { name: group.name.clone(), arn: group.arn.clone() };
+            join(&mut self.mitigated, key, TimeSpan::at(taken));
+        }
+    }
+
     /// Takes in scaling activities: transitions, and evidence of groups. One whose group has no ARN is placed by its
     /// instance, or by its group in `fleet`.
     pub fn absorb_activities(&mut self, activities: &[Activity], fleet: Option<&Fleet>) {
@@ -237,10 +249,10 @@ impl Ledger {
         }
     }
 
-    /// The fleet of an account and region as its last timed snapshot showed it, with the stack of each group as the
-    /// value of `stack_tag`; nothing where there was none. It stands in for a snapshot that could not be taken.
+    /// The fleet of an account and region as its last timed snapshot showed it, with the tags of each group that `rules`
+    /// read; nothing where there was none. It stands in for a snapshot that could not be taken.
     #[must_use]
-    pub fn last_fleet(&self, source: &Source, stack_tag: &str) -> Option<Fleet> {
+    pub fn last_fleet(&self, source: &Source, rules: &StackRules) -> Option<Fleet> {
         let last = self.sources.get(source)?.snapshots?.to;
         let mut fleet = Fleet::default();
         let mut places: BTreeMap<GroupRef, usize> = BTreeMap::new();
@@ -249,7 +261,8 @@ impl Ledger {
             let group = history.last_group().map(|group| {
                 *places.entry(group.clone()).or_insert_with(|| {
                     let seen = self.stacks.get(group).and_then(|seen| seen.iter().max_by_key(|(_, span)| span.to));
-                    let tags = seen.map(|(stack, _)| (stack_tag.to_owned(), stack.clone())).into_iter().collect();
+                    let mitigated = self.mitigated.get(group).is_some_and(|span| span.to == last);
+                    let tags = rules.tags(seen.map(|(stack, _)| stack.as_str()), mitigated);
                     let (name, arn) = (group.name.clone(), group.arn.clone());
                     let source = Some(source.clone());
                     fleet.groups.push(crate::fleet::Group { name, arn, source, tags, has_warm_pool: false });
@@ -394,6 +407,7 @@ impl Ledger {
         for (group, theirs) in other.stacks {
             join_all(self.stacks.entry(group).or_default(), theirs);
         }
+        join_all(&mut self.mitigated, other.mitigated);
         self.forgotten.merge(other.forgotten);
     }
 

@@ -3,6 +3,7 @@
 //!
 //! No AWS crate, no async runtime, no clock, no environment, no network: time and input are arguments.
 
+pub mod alarms;
 pub mod analysis;
 pub mod assess;
 pub mod decode;

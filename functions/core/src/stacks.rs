@@ -1,4 +1,4 @@
-//! Stacks: to which of a team's stacks a group belongs.
+//! Stacks: to which of a team's stacks a group belongs, and whether it is mitigated.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,7 @@ pub const OVERFLOW: &str = "(further stacks)";
 #[derive(Debug, Clone)]
 pub struct StackRules {
     tag: String,
+    mitigated_tag: String,
     rules: Vec<(Regex, String)>,
 }
 
@@ -43,6 +44,8 @@ pub enum StackRuleError {
 impl StackRules {
     /// The tag that names a stack unless another is asked for.
     pub const DEFAULT_TAG: &'static str = "Stack";
+    /// The tag that marks a group as mitigated unless another is asked for.
+    pub const MITIGATED_TAG: &'static str = "MigrationExposureMitigated";
     /// How many stacks are told apart; a tag with a value for each group must not make a metric for each.
     pub const MAX_STACKS: usize = 500;
     /// How many characters of a name are kept: the bound of a tag's value.
@@ -51,7 +54,33 @@ impl StackRules {
     /// Stacks by the value of `tag`.
     #[must_use]
     pub fn new(tag: &str) -> Self {
-        Self { tag: tag.to_owned(), rules: Vec::new() }
+        Self { tag: tag.to_owned(), mitigated_tag: Self::MITIGATED_TAG.to_owned(), rules: Vec::new() }
+    }
+
+    /// With another tag that marks a group as mitigated.
+    #[must_use]
+    pub fn mitigated_by(mut self, tag: &str) -> Self {
+        tag.clone_into(&mut self.mitigated_tag);
+        self
+    }
+
+    /// The tags of a group of this stack, mitigated or not: what [`StackRules::of_group`] and
+    /// [`StackRules::is_mitigated`] read.
+    #[must_use]
+    pub fn tags(&self, stack: Option<&str>, mitigated: bool) -> Vec<(String, String)> {
+        let stack = stack.map(|stack| (self.tag.clone(), stack.to_owned()));
+        stack.into_iter().chain(mitigated.then(|| (self.mitigated_tag.clone(), "true".to_owned()))).collect()
+    }
+
+    /// Whether the instances of a group run the on-instance check, as its tag says: the loss of the IMDS item does them
+    /// no harm. Whoever writes `false`, `no` or `0`, or nothing, does not mean that it is so.
+    #[must_use]
+    pub fn is_mitigated(&self, group: &Group) -> bool {
+        let tagged = group.tags.iter().find(|(key, _)| *key == self.mitigated_tag);
+        tagged.is_some_and(|(_, value)| {
+            let value = value.trim().to_ascii_lowercase();
+            !["", "false", "no", "0"].contains(&value.as_str())
+        })
     }
 
     /// Adds a rule, `REGEX=NAME`. The name begins after the last `=`.
@@ -123,6 +152,31 @@ mod tests {
         for (group, stack) in table {
             assert_eq!(rules.of_group(&group), stack, "{group:?}");
         }
+    }
+
+    #[test]
+    fn a_group_is_mitigated_if_its_tag_says_so() {
+        let rules = StackRules::default();
+        let tag = StackRules::MITIGATED_TAG;
+        let table = [
+            ("true", true),
+            ("yes", true),
+            ("lifecycle-check 0.1", true),
+            ("", false),
+            (" ", false),
+            ("false", false),
+            ("False", false),
+            ("no", false),
+            ("0", false),
+        ];
+        assert_eq!(table.len(), 9);
+        for (value, mitigated) in table {
+            assert_eq!(rules.is_mitigated(&group("web", &[("Stack", "x"), (tag, value)])), mitigated, "{value:?}");
+        }
+        assert!(!rules.is_mitigated(&group("web", &[("Stack", "true")])));
+        let rules = StackRules::default().mitigated_by("Checked");
+        assert!(!rules.is_mitigated(&group("web", &[(tag, "true")])));
+        assert!(rules.is_mitigated(&group("web", &[("Checked", "true")])));
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Runner {
                 problems: described.problems,
             },
             Err(failure) => Looked {
-                fleet: state.ledger.last_fleet(&source, &self.settings.stack_tag).unwrap_or_default(),
+                fleet: state.ledger.last_fleet(&source, &self.settings.stacks).unwrap_or_default(),
                 source,
                 refused,
                 activities: Vec::new(),
@@ -225,6 +225,7 @@ impl Gathered {
             fleet.taken = Some(clock);
             state.ledger.absorb_activities(&activities, Some(&fleet));
             state.ledger.absorb_fleet(&fleet, |group| runner.settings.stacks.of_group(group));
+            state.ledger.note_mitigated(&fleet, |group| runner.settings.stacks.is_mitigated(group));
             let mut in_service: BTreeMap<String, u64> = BTreeMap::new();
             for member in fleet.members.iter().filter(|member| member.state.is_in_service()) {
                 if let Some(group) = fleet.group_of(member) {

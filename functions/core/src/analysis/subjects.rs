@@ -24,6 +24,8 @@ pub struct Subject {
     pub group: Option<AutoScalingGroupName>,
     /// The group's stack of now.
     pub stack: Option<String>,
+    /// Whether its group is mitigated, of a member.
+    pub mitigated: bool,
     /// State and verdict, of a member.
     pub judged: Option<(LifecycleState, Judgement)>,
     /// Its story.
@@ -207,6 +209,7 @@ pub(super) fn subject(
         counted_under: counted_under.collect(),
         group: group.map(|group| group.name),
         stack,
+        mitigated: fleet_group.is_some_and(|group| question.stacks.is_mitigated(group)),
         judged: member.map(|member| (member.state.clone(), judge(&story, history, &member.state))),
         launch_granted: launched.zip(history).is_some_and(|(at, history)| granted_with_launch(history, at)),
         launched,

@@ -49,6 +49,8 @@ struct Header {
 struct File {
     sources: Vec<SourceEntry>,
     stacks: Vec<StackEntry>,
+    #[serde(default)]
+    mitigated: Vec<(GroupRef, TimeSpan)>,
     forgotten: Forgotten,
     #[serde(deserialize_with = "read_instances")]
     instances: BTreeMap<InstanceKey, InstanceHistory>,
@@ -60,6 +62,8 @@ struct Written<'a> {
     schema: String,
     sources: Vec<SourceEntry>,
     stacks: Vec<StackEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mitigated: Vec<(&'a GroupRef, TimeSpan)>,
     forgotten: &'a Forgotten,
     #[serde(serialize_with = "write_instances")]
     instances: &'a BTreeMap<InstanceKey, InstanceHistory>,
@@ -279,6 +283,7 @@ impl<'a> Written<'a> {
             schema: format!("{SCHEMA}{VERSION}"),
             sources: sources.collect(),
             stacks: stacks.collect(),
+            mitigated: ledger.mitigated.iter().map(|(group, seen)| (group, *seen)).collect(),
             forgotten: &ledger.forgotten,
             instances: &ledger.instances,
         }
@@ -295,7 +300,13 @@ impl File {
         for entry in self.stacks {
             super::join(stacks.entry(entry.group).or_default(), entry.stack, entry.seen);
         }
-        Ledger { sources: sources.collect(), stacks, forgotten: self.forgotten, instances: self.instances }
+        Ledger {
+            sources: sources.collect(),
+            stacks,
+            mitigated: self.mitigated.into_iter().collect(),
+            forgotten: self.forgotten,
+            instances: self.instances,
+        }
     }
 }
 

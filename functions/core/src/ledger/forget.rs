@@ -126,6 +126,7 @@ impl Ledger {
             // Migrations of instances that stay still count under the stacks of their groups.
             let held: BTreeSet<&GroupRef> = self.instances.values().flat_map(|history| history.groups.keys()).collect();
             self.stacks.retain(|group, seen| held.contains(group) || seen.values().any(|span| span.to > through));
+            self.mitigated.retain(|group, span| held.contains(group) || span.to > through);
         }
     }
 }

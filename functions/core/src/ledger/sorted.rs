@@ -86,6 +86,10 @@ impl<K, V> Sorted<K, V> {
         self.0.iter().map(|(key, _)| key)
     }
 
+    pub(crate) fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) {
+        self.0.retain(|(key, value)| keep(key, value));
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
@@ -134,6 +138,8 @@ mod tests {
             plain.entry(asked).and_modify(|known| *known = known.wrapping_add(7)).or_insert(7);
             sorted.remove(&from);
             plain.remove(&from);
+            sorted.retain(|key, _| *key != 3);
+            plain.retain(|key, _| *key != 3);
             assert!(sorted.into_iter().eq(plain));
         }
     }

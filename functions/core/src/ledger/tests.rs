@@ -11,7 +11,6 @@ use crate::analysis::{Accounting, Analysis, Question, Window};
 use crate::assess::Settings;
 use crate::fleet::{Group, Member};
 use crate::observation::Target;
-use crate::stacks::StackRules;
 
 const BEGINNING: i64 = 1_778_457_600;
 const REGIONS: [&str; 2] = ["eu-central-1", "us-east-1"];
@@ -63,7 +62,11 @@ fn take_in<'a>(ledger: &mut Ledger, inputs: impl IntoIterator<Item = &'a Input>)
             Input::Record(observation) => {
                 ledger.absorb(observation);
             }
-            Input::Snapshot(fleet) => ledger.absorb_fleet(fleet, |group| StackRules::default().of_group(group)),
+            Input::Snapshot(fleet) => {
+                let stack = |group: &Group| StackRules::default().of_group(group);
+                ledger.absorb_fleet(fleet, stack);
+                ledger.note_mitigated(fleet, |group| stack(group) == "Nighttime");
+            }
             Input::Activity(activity) => ledger.absorb_activities(std::slice::from_ref(activity), None),
         }
     }

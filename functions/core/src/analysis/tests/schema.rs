@@ -99,7 +99,7 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_json_has_the_names_of_the_contract_and_two_more() {
+fn the_json_has_the_names_of_the_contract_and_three_more() {
     let contract = json!({
         "schema": 0,
         "window": {"from": 0, "to": 0},
@@ -127,6 +127,8 @@ fn the_json_has_the_names_of_the_contract_and_two_more() {
     assert_eq!(keys(&sources[0]), ["account", "baseline_seen", "launched", "region", "sight"]);
     let exposed_since = told["instances"][0].as_object_mut().expect("an object").remove("exposed_since");
     assert_eq!(exposed_since, Some(json!("2026-05-11T02:00:00Z")));
+    let mitigated = told["stacks"][0].as_object_mut().expect("an object").remove("exposed_mitigated");
+    assert_eq!(mitigated, Some(json!(0)));
 
     let places = [
         "",

@@ -108,6 +108,7 @@ fn every_member_has_one_verdict_and_partial_migrations_are_counted_apart() {
         members: 6,
         in_service: 5,
         exposed: 1,
+        exposed_mitigated: 0,
         recovered: 1,
         clean: 1,
         unseen: 1,
@@ -120,6 +121,25 @@ fn every_member_has_one_verdict_and_partial_migrations_are_counted_apart() {
     assert_eq!(expected.members, exposed + recovered + clean + unseen + undetermined);
     assert_eq!(expected.exposed_percent(), Some(100.0 / 3.0));
     assert_eq!(StackRow::default().exposed_percent(), None);
+}
+
+#[test]
+fn of_a_stack_with_a_mitigated_group_only_the_other_groups_count_as_unmitigated() {
+    let mut world = World::default();
+    for number in 1..=6 {
+        world.migrated(number, if number == 4 { &[] } else { &[7_200] });
+    }
+    let mut checked = group("checked", "Nighttime");
+    checked.tags.extend(StackRules::default().tags(None, true));
+    world.holds(checked, &[1, 2, 3]).holds(group("web", "Nighttime"), &[4, 5]).holds(group("day", "Daytime"), &[6]);
+    let stacks = world.answer().stacks;
+    let told: Vec<_> = stacks.iter().map(|row| (row.stack.as_str(), row.exposed, row.exposed_mitigated)).collect();
+    assert_eq!(told, [("Daytime", 1, 0), ("Nighttime", 4, 3)]);
+    assert_eq!(stacks[1].exposed_percent(), Some(80.0));
+    assert_eq!(stacks[1].unmitigated_percent(), Some(20.0), "of all that could be judged, mitigated or not");
+    assert_eq!(StackRow::default().unmitigated_percent(), None);
+    let sum = StackRow::sum("", &stacks);
+    assert_eq!((sum.exposed, sum.exposed_mitigated), (5, 3));
 }
 
 #[test]

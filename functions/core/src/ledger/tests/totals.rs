@@ -124,5 +124,29 @@ fn thinning_keeps_every_change() {
     let left: Vec<i64> =
         ledger.instances[&key].states.keys().map(|taken| (taken.as_second() - BEGINNING) / 300).collect();
     assert_eq!(left, [0, 2, 3, 4, 6, 7]);
-    assert_eq!(ledger.last_fleet(&source(0), "Stack").map(|fleet| fleet.members.len()), Some(1));
+    assert_eq!(ledger.last_fleet(&source(0), &StackRules::default()).map(|fleet| fleet.members.len()), Some(1));
+}
+
+#[test]
+fn the_fleet_that_stands_in_is_mitigated_as_the_last_snapshot_was() {
+    let rules = StackRules::default();
+    let take = |ledger: &mut Ledger, minutes: i64, mitigated: bool| {
+        let mut group = group(0, 0, "Nighttime");
+        group.tags = rules.tags(Some("Nighttime"), mitigated);
+        let fleet = Fleet { taken: Some(at(minutes * 60)), groups: vec![group], members: vec![member(1, "InService")] };
+        ledger.absorb_fleet(&fleet, |group| rules.of_group(group));
+        ledger.note_mitigated(&fleet, |group| rules.is_mitigated(group));
+    };
+    let mut ledger = Ledger::new();
+    for (minutes, mitigated) in [(0, true), (5, false), (10, true)] {
+        take(&mut ledger, minutes, mitigated);
+        let read = Ledger::from_json(&ledger.to_json().expect("JSON")).expect("a ledger");
+        assert_eq!(read, ledger);
+        let last = read.last_fleet(&source(0), &rules).expect("a fleet");
+        let told = (rules.of_group(&last.groups[0]), rules.is_mitigated(&last.groups[0]));
+        assert_eq!(told, ("Nighttime".to_owned(), mitigated), "{minutes}");
+    }
+    let key = InstanceKey { source: source(0), instance: instance(1) };
+    ledger.forget(vec![Departed { key, at: at(86_400), counted: BTreeMap::new() }]);
+    assert!(ledger.mitigated.is_empty(), "a group that is gone is forgotten");
 }
