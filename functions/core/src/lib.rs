@@ -5,7 +5,9 @@
 
 pub mod analysis;
 pub mod assess;
+pub mod dashboard;
 pub mod decode;
+pub mod dimension;
 pub mod figures;
 pub mod fleet;
 pub mod ids;
