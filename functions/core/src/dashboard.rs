@@ -59,11 +59,17 @@ impl Dashboard {
     /// The body as text, one row of metrics a line.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        write(&self.body(), 0, false, &mut text);
-        text.push('\n');
-        text
+        as_text(&self.body())
     }
+}
+
+/// A body as text, one row of metrics a line.
+#[must_use]
+pub fn as_text(body: &Value) -> String {
+    let mut text = String::new();
+    write(body, 0, false, &mut text);
+    text.push('\n');
+    text
 }
 
 /// The longest value that stays on one line.

@@ -11,14 +11,14 @@ type Place = [u64; 4];
 
 /// Every widget, from top to bottom.
 pub(super) fn all(of: &Dashboard) -> Vec<Value> {
-    let mut widgets = vec![alarms(of), now(of), text([18, 7, 6, 16], &words::how_to_read())];
+    let mut widgets = vec![alarms(of), now(of), text([18, 6, 6, 14], &words::how_to_read())];
     widgets.extend(exposure(of));
-    widgets.push(text([0, 23, 24, 1], words::COMPARISON));
+    widgets.push(text([0, 20, 24, 1], words::COMPARISON));
     widgets.extend(comparison(of));
     widgets.extend(hours_of_day(of));
-    widgets.push(text([0, 37, 24, 1], words::HEALTH));
+    widgets.push(text([0, 34, 24, 1], words::HEALTH));
     widgets.extend(health(of));
-    widgets.push(text([0, 50, 24, 1], words::EVIDENCE));
+    widgets.push(text([0, 47, 24, 1], words::EVIDENCE));
     widgets.extend(instances(of));
     widgets.extend(log(of));
     widgets
@@ -88,7 +88,7 @@ fn now(of: &Dashboard) -> Value {
         of.fleet(&metrics::SOURCE_BLIND, "blind places", json!({"color": "#2e7d32"})),
         of.fleet(&metrics::RUN_COMPLETED, "last run whole", json!({"color": "#2e7d32"})),
     ];
-    of.graph([0, 3, 24, 4], "Now, the whole fleet", "singleValue", rows, json!({}))
+    of.graph([0, 3, 24, 3], "Now, the whole fleet", "singleValue", rows, json!({}))
 }
 
 fn exposure(of: &Dashboard) -> [Value; 4] {
@@ -100,10 +100,10 @@ fn exposure(of: &Dashboard) -> [Value; 4] {
     counted.push(others(format!("DIFF({})", of.search(&metrics::MIGRATIONS_TOTAL, HOUR, true))));
     let line = |metric, place, title, axis| of.graph(place, title, "timeSeries", of.by_stack(metric), axis);
     [
-        line(&metrics::EXPOSED_PERCENT, [0, 7, 9, 8], "Exposed share by stack", percent()),
-        line(&metrics::MEMBERS_EXPOSED, [9, 7, 9, 8], "Exposed members by stack", from_zero("members")),
-        of.graph([0, 15, 9, 8], "Migrations by stack and hour", "timeSeries", counted, stacked("migrations")),
-        line(&metrics::MEMBERS_IN_SERVICE, [9, 15, 9, 8], "In service by stack", from_zero("instances")),
+        line(&metrics::EXPOSED_PERCENT, [0, 6, 9, 7], "Exposed share by stack", percent()),
+        line(&metrics::MEMBERS_EXPOSED, [9, 6, 9, 7], "Exposed members by stack", from_zero("members")),
+        of.graph([0, 13, 9, 7], "Migrations by stack and hour", "timeSeries", counted, stacked("migrations")),
+        line(&metrics::MEMBERS_IN_SERVICE, [9, 13, 9, 7], "In service by stack", from_zero("instances")),
     ]
 }
 
@@ -124,10 +124,10 @@ fn comparison(of: &Dashboard) -> [Value; 4] {
     }
     let bars = |place, title, rows, axis| of.graph(place, title, "bar", rows, from_zero(axis));
     [
-        bars([0, 24, 5, 7], "Raw count, time shown", counts, "migrations"),
-        bars([5, 24, 5, 7], "Instance-hours, time shown", hours, "hours"),
-        bars([10, 24, 5, 7], "Fair rate, time shown", rates, "per 1,000 instance-hours"),
-        of.graph([15, 24, 9, 7], "Fair rate by day", "timeSeries", daily, from_zero("per 1,000 instance-hours")),
+        bars([0, 21, 5, 7], "Raw count, time shown", counts, "migrations"),
+        bars([5, 21, 5, 7], "Instance-hours, time shown", hours, "hours"),
+        bars([10, 21, 5, 7], "Fair rate, time shown", rates, "per 1,000 instance-hours"),
+        of.graph([15, 21, 9, 7], "Fair rate by day", "timeSeries", daily, from_zero("per 1,000 instance-hours")),
     ]
 }
 
@@ -168,9 +168,9 @@ fn hours_of_day(of: &Dashboard) -> [Value; 3] {
     }
     let bars = |place, title, rows, axis| of.graph(place, title, "bar", rows, from_zero(axis));
     [
-        bars([0, 31, 8, 6], "Share of migrations by hour of day, UTC, fleet", shares, "%"),
-        bars([8, 31, 8, 6], "Rate by hour of day, UTC, fleet", rates, "per 1,000 instance-hours"),
-        bars([16, 31, 8, 6], "Share of a stack's migrations by time of day, UTC", blocks, "%"),
+        bars([0, 28, 8, 6], "Share of migrations by hour of day, UTC, fleet", shares, "%"),
+        bars([8, 28, 8, 6], "Rate by hour of day, UTC, fleet", rates, "per 1,000 instance-hours"),
+        bars([16, 28, 8, 6], "Share of a stack's migrations by time of day, UTC", blocks, "%"),
     ]
 }
 
@@ -193,7 +193,7 @@ fn health(of: &Dashboard) -> Vec<Value> {
     let both = json!({"yAxis": {"left": {"min": 0, "showUnits": false}, "right": {"min": 0, "showUnits": false}}});
     vec![
         graph(
-            [0, 38, 8, 6],
+            [0, 35, 8, 6],
             "Runs whole (left); blind and failed places (right)",
             vec![
                 fleet(&metrics::RUN_COMPLETED, "run whole"),
@@ -203,7 +203,7 @@ fn health(of: &Dashboard) -> Vec<Value> {
             alarming,
         ),
         graph(
-            [8, 38, 8, 6],
+            [8, 35, 8, 6],
             "Coverage, work and budget",
             vec![
                 fleet(&metrics::COVERAGE, "coverage"),
@@ -213,13 +213,13 @@ fn health(of: &Dashboard) -> Vec<Value> {
             percent(),
         ),
         graph(
-            [16, 38, 8, 6],
+            [16, 35, 8, 6],
             "Behind by seconds (left); late records (right)",
             vec![fleet(&metrics::EVENT_LAG, "event lag, s"), right(&metrics::LATE_EVENTS, "late records")],
             both.clone(),
         ),
         graph(
-            [0, 44, 8, 6],
+            [0, 41, 8, 6],
             "Requests (left); throttled and refused (right)",
             vec![
                 fleet(&metrics::SOURCE_REQUESTS, "requests"),
@@ -230,12 +230,12 @@ fn health(of: &Dashboard) -> Vec<Value> {
             both.clone(),
         ),
         graph(
-            [8, 44, 8, 6],
+            [8, 41, 8, 6],
             "Duration in ms (left); state in bytes (right)",
             vec![fleet(&metrics::RUN_DURATION, "duration"), right(&metrics::STATE_BYTES, "state")],
             both,
         ),
-        graph([16, 44, 8, 6], "Counted, with a reservation, by day", honest.concat(), from_zero("migrations")),
+        graph([16, 41, 8, 6], "Counted, with a reservation, by day", honest.concat(), from_zero("migrations")),
     ]
 }
 
@@ -276,10 +276,10 @@ fn instances(of: &Dashboard) -> Vec<Value> {
     oldest.push(of.fleet(&metrics::WORST_STACK_EXPOSED_PERCENT, "worst stack, %", json!({"yAxis": "right"})));
     let graph = |place, title, rows, more| of.graph(place, title, "timeSeries", rows, more);
     vec![
-        graph([0, 51, 12, 8], title, overlay, axes),
-        graph([12, 51, 6, 8], "Not clean, the whole fleet", verdicts, stacked("members")),
-        graph([18, 51, 6, 8], "Trouble on instances (left); ms (right)", trouble, from_zero("answers")),
-        graph([0, 59, 8, 7], "Oldest exposure by stack", oldest, from_zero("seconds")),
+        graph([0, 48, 12, 8], title, overlay, axes),
+        graph([12, 48, 6, 8], "Not clean, the whole fleet", verdicts, stacked("members")),
+        graph([18, 48, 6, 8], "Trouble on instances (left); ms (right)", trouble, from_zero("answers")),
+        graph([0, 56, 8, 7], "Oldest exposure by stack", oldest, from_zero("seconds")),
     ]
 }
 
@@ -290,9 +290,9 @@ fn log(of: &Dashboard) -> Vec<Value> {
         widget("log", place, json!({"title": title, "region": of.region, "query": query, "view": "table"}))
     };
     vec![
-        table([8, 59, 16, 7], "Latest migrations and their evidence", words::LATEST),
-        table([0, 66, 8, 6], "Migrations by hour of day, UTC, as they happened", words::BY_HOUR),
-        table([8, 66, 8, 6], "Runs that were not whole", words::INCOMPLETE),
-        table([16, 66, 8, 6], "Problems", words::PROBLEMS),
+        table([8, 56, 16, 7], "Latest migrations and their evidence", words::LATEST),
+        table([0, 63, 8, 6], "Migrations by hour of day, UTC, as they happened", words::BY_HOUR),
+        table([8, 63, 8, 6], "Runs that were not whole", words::INCOMPLETE),
+        table([16, 63, 8, 6], "Problems", words::PROBLEMS),
     ]
 }
