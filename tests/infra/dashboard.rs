@@ -13,7 +13,7 @@ use exposure_tests::{exposure, root, run, sample};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use template::{Resolver, STACKS, template};
+use template::{Resolver, template};
 
 const FILE: &str = "infra/dashboard.yaml";
 
@@ -35,11 +35,14 @@ fn dashboard(arguments: &[&str]) -> Value {
 fn deployed(stacks: &[&str], alarms: &[&str], namespace: &str, period: u32) -> Value {
     let text = fs::read_to_string(root().join(FILE)).expect(FILE);
     let file: Value = serde_norway::from_str(&text).expect("YAML");
-    let alarms: Vec<&str> = if alarms.is_empty() { vec![""] } else { alarms.to_vec() };
+    let stack = |number: usize| json!(stacks.get(number - 1).copied().unwrap_or_default());
     let parameters = BTreeMap::from([
         ("AWS::Region", json!("eu-central-1")),
-        ("Stacks", json!(stacks)),
-        ("AlarmArns", json!(alarms)),
+        ("Stack1", stack(1)),
+        ("Stack2", stack(2)),
+        ("Stack3", stack(3)),
+        ("Stack4", stack(4)),
+        ("AlarmArns", json!(alarms.join(","))),
         ("MetricNamespace", json!(namespace)),
         ("PeriodSeconds", json!(period)),
         ("LogGroupName", json!("/aws/lambda/a")),
@@ -66,7 +69,7 @@ fn the_template_is_the_generated_one() {
 fn what_the_template_deploys_is_what_the_command_prints() {
     let arns = ["arn:aws:cloudwatch:eu-central-1:111122223333:alarm:a", "arn:aws:cloudwatch:eu-central-1:1:alarm:b c"];
     let lists: [&[&str]; 5] =
-        [&["Nighttime", "Daytime"], &["one"], &["a b", "c%20", "d"], &["1", "2", "3"], &["x<y>&", "$z"]];
+        [&["Nighttime", "Daytime"], &["one"], &["a b", "c%20", "d"], &["1", "2", "3", "4"], &["x<y>&", "$z"]];
     for (number, stacks) in lists.into_iter().enumerate() {
         let (alarms, namespace, period) =
             if number % 2 == 0 { (&arns[..], "My/Own name", 900) } else { (&[][..], "N", 60) };
@@ -88,11 +91,6 @@ fn what_the_template_deploys_is_what_the_command_prints() {
         }
         assert_eq!(found, expected, "{stacks:?}");
     }
-    let too_many = deployed(&["1", "2", "3", "4"], &[], "N", 300).to_string();
-    assert!(
-        too_many.contains("lists the first 3") && too_many.contains("NOT Stack=\\\"3\\\"'"),
-        "{STACKS} and no more"
-    );
 }
 
 #[test]
@@ -109,6 +107,9 @@ fn every_body_is_valid() {
     );
 }
 
+/// What breaks a body.
+type Break = Box<dyn Fn(&mut Value)>;
+
 #[test]
 fn each_rule_of_the_structure_can_be_broken() {
     let metric = |row: Value| move |body: &mut Value| body["widgets"][1]["properties"]["metrics"] = json!([row]);
@@ -118,7 +119,6 @@ fn each_rule_of_the_structure_can_be_broken() {
     let add = |path: &'static str, name: &'static str, value: Value| {
         move |body: &mut Value| body.pointer_mut(path).unwrap_or_else(|| panic!("{path}"))[name] = value.clone()
     };
-    type Break = Box<dyn Fn(&mut Value)>;
     let table: Vec<(&str, Break)> = vec![
         ("the body has no member x", Box::new(add("", "x", json!(1)))),
         ("start is no time range", Box::new(set("/start", json!("two weeks")))),
@@ -291,7 +291,7 @@ fn readme() -> String {
     let text = fs::read_to_string(root().join("README.md")).expect("README.md");
     let section = text.split_once("### Metrics").expect("a section").1;
     let table = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
-    table.map(|line| format!("{line}\n")).collect()
+    table.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]

@@ -29,12 +29,12 @@ pub(crate) fn run(arguments: &Catalogue) -> Result<End> {
 
 /// The reference of the README.
 fn markdown() -> String {
-    let mut text = String::from("| metric | unit | by stack | what it means |\n| --- | --- | --- | --- |\n");
-    for metric in CATALOGUE {
+    let head = ["| metric | unit | by stack | what it means |", "| --- | --- | --- | --- |"].map(str::to_owned);
+    let rows = CATALOGUE.iter().map(|metric| {
         let split = if metric.split == Split::Fleet { "fleet only" } else { "yes" };
-        text += &format!("| `{}` | {} | {split} | {} |\n", metric.name, metric.unit.as_str(), metric.meaning);
-    }
-    text
+        format!("| `{}` | {} | {split} | {} |", metric.name, metric.unit.as_str(), metric.meaning)
+    });
+    head.into_iter().chain(rows).map(|row| row + "\n").collect()
 }
 
 /// Every section of the catalogue with all that is known.

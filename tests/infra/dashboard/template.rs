@@ -1,7 +1,7 @@
 //! `infra/dashboard.yaml`, made from the generated body, and resolved as `CloudFormation` does.
 //!
-//! Only strings can be built of a list, and none in a loop: so the rows of each stack but the first are strings of their
-//! own that are there on a condition.
+//! `CloudFormation` builds no text in a loop, and its conditions look at no item of a list: so each stack is a parameter,
+//! and its rows, but those of the first, are a text of their own that is there on a condition.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,12 +11,12 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// How many stacks the template can list: more rows would make it too large to be deployed without a bucket.
-pub(crate) const STACKS: usize = 3;
+const STACKS: usize = 4;
 /// A period that stands for the parameter.
 const PERIOD: u32 = 7_777_740;
 
-const HEAD: &str = r##"# Made from the catalogue: `UPDATE_DASHBOARD=1 cargo test --package exposure-tests --test infra dashboard` writes it anew,
-# and the same test fails where it differs. Change functions/core/src/dashboard/ instead.
+const HEAD: &str = r#"# Made from the catalogue: `UPDATE_DASHBOARD=1 cargo test --workspace --test infra the_template_is` writes it anew, and the
+# same test fails where it differs. Change functions/core/src/dashboard/ instead.
 AWSTemplateFormatVersion: "2010-09-09"
 Description: The dashboard of migration-exposure - exposure by stack, fair rates, coverage and evidence.
 
@@ -24,7 +24,7 @@ Metadata:
   AWS::CloudFormation::Interface:
     ParameterGroups:
       - Label: {default: Dashboard}
-        Parameters: [Prefix, Stacks, AlarmArns]
+        Parameters: [Prefix, Stack1, Stack2, Stack3, Stack4, AlarmArns]
       - Label: {default: The analyzer}
         Parameters: [MetricNamespace, PeriodSeconds, LogGroupName]
 
@@ -35,18 +35,38 @@ Parameters:
     AllowedPattern: ^[A-Za-z0-9_-]{1,200}$
     ConstraintDescription: 1 to 200 letters, digits, _ and -
     Description: What the name of the dashboard begins with; the region follows, since all regions share the names.
-  Stacks:
-    Type: CommaDelimitedList
-    Default: Nighttime,Daytime
-    AllowedPattern: ^[ !#-&*-\[\]-~]{1,255}$
-    ConstraintDescription: printable ASCII without quotes, parentheses and backslashes, as the dimension Stack has it
-    Description: The stacks that have a rate and a colour of their own, at most 3. All others are drawn too, without a rate.
   AlarmArns:
-    Type: CommaDelimitedList
+    Type: String
     Default: ""
     AllowedPattern: ^(arn:[^"\\]+)?$
-    ConstraintDescription: ARNs of alarms, at most 100
-    Description: The alarms to show on top; none by default.
+    ConstraintDescription: ARNs of alarms, at most 100, with commas between them
+    Description: The alarms to show on top, with commas between them; none by default.
+  Stack1:
+    Type: String
+    Default: Nighttime
+    AllowedPattern: ^[ !#-&*-\[\]-~]{1,255}$
+    ConstraintDescription: printable ASCII without quotes, parentheses and backslashes
+    Description: >-
+      The first stack with a rate and a colour of its own, as the dimension Stack has it. Stacks that are not named are drawn
+      too, without a rate.
+  Stack2:
+    Type: String
+    Default: Daytime
+    AllowedPattern: ^[ !#-&*-\[\]-~]{0,255}$
+    ConstraintDescription: printable ASCII without quotes, parentheses and backslashes, or nothing
+    Description: The second; it may be empty.
+  Stack3:
+    Type: String
+    Default: ""
+    AllowedPattern: ^[ !#-&*-\[\]-~]{0,255}$
+    ConstraintDescription: printable ASCII without quotes, parentheses and backslashes, or nothing
+    Description: The third; it may be empty.
+  Stack4:
+    Type: String
+    Default: ""
+    AllowedPattern: ^[ !#-&*-\[\]-~]{0,255}$
+    ConstraintDescription: printable ASCII without quotes, parentheses and backslashes, or nothing
+    Description: The fourth; it may be empty.
   MetricNamespace:
     Type: String
     Default: MigrationExposure
@@ -65,33 +85,25 @@ Parameters:
     AllowedPattern: ^[A-Za-z0-9_/.#-]{1,512}$
     ConstraintDescription: 1 to 512 letters, digits and _/.#-
     Description: The log group of the analyzer.
-"##;
-
-/// The stack at a place of the list; empty beyond its end, where `Fn::Select` alone would fail.
-fn stack(number: usize) -> Value {
-    let list = json!({"Fn::Join": [",", {"Ref": "Stacks"}]});
-    let padded = json!({"Fn::Sub": ["${List},,,,", {"List": list}]});
-    json!({"Fn::Select": [number - 1, {"Fn::Split": [",", padded]}]})
-}
+"#;
 
 fn named(number: usize) -> String {
     format!("Stack{number}")
 }
 
-/// Text that names one stack, there if the list is so long.
+/// Text that names one stack, there if the stack is given.
 fn of_stack(number: usize, text: &str) -> Value {
-    let text = json!({"Fn::Sub": [text, {named(number): stack(number)}]});
+    let text = json!({"Fn::Sub": text});
     if number == 1 { text } else { json!({"Fn::If": [format!("Has{}", named(number)), text, ""]}) }
 }
 
 /// The whole template as text.
 pub(crate) fn template() -> String {
     let mut conditions = String::from("\nConditions:\n");
-    let has = |number| json!({"Fn::Not": [{"Fn::Equals": [stack(number), ""]}]});
-    let alarms = json!({"Fn::Join": ["", {"Ref": "AlarmArns"}]});
-    let _ = writeln!(conditions, "  HasAlarms: {}", json!({"Fn::Not": [{"Fn::Equals": [alarms, ""]}]}));
-    for number in 2..=STACKS + 1 {
-        let _ = writeln!(conditions, "  Has{}: {}", named(number), has(number));
+    let given = |parameter: &str| json!({"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]});
+    let _ = writeln!(conditions, "  HasAlarms: {}", given("AlarmArns"));
+    for number in 2..=STACKS {
+        let _ = writeln!(conditions, "  Has{}: {}", named(number), given(&named(number)));
     }
     let (body, parts) = parts();
     let mut text = format!(
@@ -128,24 +140,18 @@ fn parts() -> (String, BTreeMap<String, Value>) {
     };
     let (mut body, without) = (dashboard.body(), Dashboard { alarm_arns: Vec::new(), ..dashboard.clone() }.body());
     let mut parts = BTreeMap::new();
-    let list = json!({"Fn::Join": ["\",\"", {"Ref": "AlarmArns"}]});
+    let list = json!({"Fn::Join": ["\",\"", {"Fn::Split": [",", {"Ref": "AlarmArns"}]}]});
     let (shown, none) = (body["widgets"][0].to_string(), without["widgets"][0].to_string());
     parts.insert("Top".to_owned(), json!({"Fn::If": ["HasAlarms", {"Fn::Sub": [shown, {"Alarms": list}]}, none]}));
     body["widgets"][0] = json!("@TOP@");
     let text = lines(&body).replace("\"@TOP@\"", "${Top}").replace(&PERIOD.to_string(), "${PeriodSeconds}");
     let text = text.replace("${PROP(", "${!PROP(");
-    let heading = "or only more exposed?";
-    assert!(text.contains(heading));
-    let text = text.replace(heading, &format!("{heading}${{More}}"));
-    let more = format!(" (The template lists the first {STACKS} of Stacks.)");
-    parts.insert("More".to_owned(), json!({"Fn::If": [format!("Has{}", named(STACKS + 1)), more, ""]}));
     // What leaves the listed stacks out of a search; JSON in a string, so its quotes are escaped once.
     let not = |number| format!(" NOT Stack=\\\"${{{}}}\\\"", named(number));
     let all: String = (1..=STACKS).map(not).collect();
     assert!(text.contains(&all));
     let terms: Vec<Value> = (1..=STACKS).map(|number| of_stack(number, &not(number))).collect();
     parts.insert("NotListed".to_owned(), json!({"Fn::Join": ["", terms]}));
-    parts.insert(named(1), stack(1));
     (split(&text.replace(&all, "${NotListed}"), &mut parts), parts)
 }
 
@@ -231,10 +237,6 @@ impl Resolver<'_> {
                 json!(items.collect::<Vec<_>>().join(&text(list(0))))
             }
             "Fn::Split" => json!(text(list(1)).split(&text(list(0))).collect::<Vec<_>>()),
-            "Fn::Select" => {
-                let place = usize::try_from(argument[0].as_u64().expect("a place")).expect("a place");
-                list(1).get(place).cloned().expect("Fn::Select goes beyond the list")
-            }
             "Fn::Sub" => {
                 let (pattern, names) = match argument {
                     Value::String(pattern) => (pattern.as_str(), Value::Null),

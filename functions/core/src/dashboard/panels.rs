@@ -1,6 +1,6 @@
 //! The widgets and their places.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::rows::{DAY, HOUR, expression, others};
 use super::{Dashboard, words};
@@ -25,7 +25,13 @@ pub(super) fn all(of: &Dashboard) -> Vec<Value> {
 }
 
 fn widget(kind: &str, [x, y, width, height]: Place, properties: Value) -> Value {
-    json!({"type": kind, "x": x, "y": y, "width": width, "height": height, "properties": properties})
+    let mut widget = Map::new();
+    for (name, value) in [("x", x), ("y", y), ("width", width), ("height", height)] {
+        widget.insert(name.to_owned(), json!(value));
+    }
+    widget.insert("type".to_owned(), json!(kind));
+    widget.insert("properties".to_owned(), properties);
+    Value::Object(widget)
 }
 
 fn text(place: Place, markdown: &str) -> Value {
@@ -38,12 +44,12 @@ impl Dashboard {
         let mut properties = json!({
             "title": title,
             "view": view,
-            "metrics": metrics,
             "region": self.region,
             "stat": "Maximum",
             "period": self.period_seconds,
         });
         if let (Value::Object(properties), Value::Object(more)) = (&mut properties, more) {
+            properties.insert("metrics".to_owned(), Value::Array(metrics));
             properties.extend(more);
         }
         widget("metric", place, properties)
@@ -97,7 +103,7 @@ fn exposure(of: &Dashboard) -> [Value; 4] {
         counted.push(of.hidden_of(&stack, &metrics::MIGRATIONS_TOTAL, "m", HOUR));
         counted.push(stack.expression("d", &format!("DIFF(m{})", stack.number), json!({"period": HOUR})));
     }
-    counted.push(others(format!("DIFF({})", of.search(&metrics::MIGRATIONS_TOTAL, HOUR, true))));
+    counted.push(others(&format!("DIFF({})", of.search(&metrics::MIGRATIONS_TOTAL, HOUR, true))));
     let line = |metric, place, title, axis| of.graph(place, title, "timeSeries", of.by_stack(metric), axis);
     [
         line(&metrics::EXPOSED_PERCENT, [0, 6, 9, 7], "Exposed share by stack", percent()),

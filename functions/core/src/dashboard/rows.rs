@@ -70,7 +70,7 @@ impl Dashboard {
                 self.metric(metric, Some(stack.name), joined(options, json!({})))
             })
             .collect();
-        rows.push(others(self.search(metric, self.period_seconds, true)));
+        rows.push(others(&self.search(metric, self.period_seconds, true)));
         rows
     }
 
@@ -115,8 +115,8 @@ pub(super) fn expression(id: &str, expression: &str, label: &str, more: Value) -
 }
 
 /// An expression of several series, each called by its stack.
-pub(super) fn others(expression: String) -> Value {
-    self::expression("others", &expression, "${PROP('Dim.Stack')}", json!({}))
+pub(super) fn others(expression: &str) -> Value {
+    self::expression("others", expression, "${PROP('Dim.Stack')}", json!({}))
 }
 
 fn joined(options: Value, more: Value) -> Map<String, Value> {
