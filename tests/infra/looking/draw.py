@@ -109,7 +109,8 @@ def axis_of(properties, side):
 
 def bars(drawn, size, properties):
     values = [latest(series) for series, _, _ in drawn]
-    width, height = size[0], size[1] - 18
+    grouped = len(drawn) > 8 and any(len(series.label) > 3 for series, _, _ in drawn)
+    width, height = size[0], size[1] - (34 if grouped else 18)
     top = max([value for value in values if value is not None], default=0) or 1
     slot, base, out = width / max(1, len(values)), height - 34, []
     for place, ((series, colour, _), value) in enumerate(zip(drawn, values)):
@@ -118,13 +119,13 @@ def bars(drawn, size, properties):
         out.append(f"{bar} fill=\"{escape(colour)}\"/>")
         if slot > 24 or value == top:
             out.append(text_at(x + slot / 2, base - tall - 3, "no data" if value is None else shown(value)))
-        name, many = series.label, len(values) > 8
-        if many and len(name) > 3:
+        name = series.label
+        if grouped:
             turned = f"transform=\"rotate(-60 {x + slot / 2 + 3:.1f} {base + 9:.1f})\""
             out.append(text_at(x + slot / 2 + 3, base + 9, name[-5:], "end", turned))
         else:
             out.append(text_at(x + slot / 2, base + 13, name[:24]))
-    if any(len(series.label) > 3 for series, _, _ in drawn) and len(values) > 8:
+    if grouped:
         names = dict.fromkeys((series.label.rsplit(" ", 1)[0], colour) for series, colour, _ in drawn)
         return svg(out, width, height) + legend(names)
     return svg(out + [text_at(0, height - 3, axis_of(properties, "left").get("label", ""), "start")], width, height)

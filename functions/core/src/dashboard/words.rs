@@ -29,7 +29,7 @@ pub(super) fn how_to_read() -> String {
          **Times** are UTC. A migration is counted some 20 minutes after it happened; one that was found more than 24 h \
          late is counted where it was found, and left out of the hours of the day.\n\n\
          **Every stack** shows up by itself. Rates and hours need names: those of the stacks that were listed when \
-         the dashboard was made (`Stacks` of the template, `--stack`). Names outside ASCII are percent-encoded.",
+         the dashboard was made (`Stack1` to `Stack4` of the template, `--stack`). Names outside ASCII are percent-encoded.",
         blind = metrics::SOURCE_BLIND.name,
         coverage = metrics::COVERAGE.name,
         completed = metrics::RUN_COMPLETED.name,
