@@ -12,16 +12,12 @@ use tokio::time::Instant;
 use crate::clients::calls::{Calls, Patience, call};
 use crate::failure::{Class, Failure};
 
-mod dimension;
 mod emf;
 #[cfg(test)]
 mod tests;
 
-pub use dimension::{dimension_value, stack_of};
 pub use emf::emf;
-
-/// The dimension of a stack.
-pub const STACK: &str = "Stack";
+pub use exposure_core::dimension::{STACK, dimension_value, stack_of};
 
 /// The most data of one request (CloudWatch API, `PutMetricData`). With names and values as long as they may be that is
 /// still within its 1 MB, since no datum of ours takes 1,000 bytes on average: see [`WEIGHT`].

@@ -9,6 +9,7 @@ use exposure_core::time::Timestamp;
 use exposure_simulator::Config;
 use jiff::SignedDuration;
 
+use crate::catalogue;
 #[cfg(feature = "aws")]
 use crate::flags::SettingFlags;
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// A made-up account: its fleet, its log files and the truth about them
     Simulate(Simulate),
+    /// The metrics: their reference, the same for programs, or a dashboard of them
+    Catalogue(Catalogue),
     /// One run of the scheduled analyzer, on this account or on local log files
     #[cfg(feature = "aws")]
     Run(Run),
@@ -40,6 +43,42 @@ pub(crate) enum Command {
     /// Whether the analyzer would see, by read-only calls: permissions, trails, launches, the budget; with a fix for each
     #[cfg(feature = "aws")]
     Preflight(Preflight),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Catalogue {
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = CatalogueFormat::Markdown)]
+    pub(crate) format: CatalogueFormat,
+    /// The namespace of the metrics
+    #[arg(long, value_name = "NAME", env = "METRIC_NAMESPACE", default_value = "MigrationExposure", value_parser = catalogue::parse_namespace)]
+    pub(crate) namespace: String,
+    /// The region that has the metrics; a dashboard needs it
+    #[arg(long, value_name = "REGION", env = "AWS_REGION", value_parser = catalogue::parse_region)]
+    pub(crate) region: Option<String>,
+    /// A stack to list by name on the dashboard, which its rate needs; may be given several times
+    #[arg(long, value_name = "NAME", default_values = ["Nighttime", "Daytime"])]
+    pub(crate) stack: Vec<String>,
+    /// The interval of the analyzer's schedule
+    #[arg(long, value_name = "SECONDS", env = "PERIOD_SECONDS", default_value = "300", value_parser = catalogue::parse_period)]
+    pub(crate) period: u32,
+    /// The analyzer's log group, for the dashboard's log tables [default: none, and no tables]
+    #[arg(long, value_name = "NAME", value_parser = catalogue::parse_log_group)]
+    pub(crate) log_group: Option<String>,
+    /// An alarm to show on the dashboard; may be given several times
+    #[arg(long, value_name = "ARN")]
+    pub(crate) alarm_arn: Vec<String>,
+}
+
+/// How to print the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CatalogueFormat {
+    /// The table of the README
+    Markdown,
+    /// A body for `aws cloudwatch put-dashboard --dashboard-body`
+    Dashboard,
+    /// Schema migration-exposure/catalogue/1
+    Json,
 }
 
 #[cfg(feature = "aws")]

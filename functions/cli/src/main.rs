@@ -3,6 +3,7 @@
 
 mod analyze;
 mod args;
+mod catalogue;
 #[cfg(feature = "aws")]
 mod cost;
 mod csv_report;
@@ -58,6 +59,7 @@ fn run(arguments: &Arguments) -> Result<End> {
         Command::Analyze(analyze) => analyze::run(analyze),
         Command::Explain(explain) => explain::run(explain),
         Command::Simulate(simulate) => simulate::run(simulate),
+        Command::Catalogue(arguments) => catalogue::run(arguments),
         #[cfg(feature = "aws")]
         Command::Run(run) => live::run(run),
         #[cfg(feature = "aws")]

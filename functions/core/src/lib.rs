@@ -6,8 +6,10 @@
 pub mod alarms;
 pub mod analysis;
 pub mod assess;
+pub mod dashboard;
 pub mod decode;
 pub mod evidence;
+pub mod dimension;
 pub mod figures;
 pub mod fleet;
 pub mod ids;

@@ -20,6 +20,28 @@ pub enum Unit {
     None,
 }
 
+impl Kind {
+    /// Its name in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+        }
+    }
+}
+
+impl Stability {
+    /// Its name in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Experimental => "experimental",
+        }
+    }
+}
+
 impl Unit {
     /// CloudWatch's name of it (CloudWatch API, `MetricDatum.Unit`).
     #[must_use]
@@ -79,6 +101,19 @@ pub struct Metric {
     pub stability: Stability,
     /// What it means, in a sentence.
     pub meaning: &'static str,
+}
+
+impl Metric {
+    /// The statistic to read it by. The analyzer's points are the same number however often they are published, which
+    /// only `Maximum` leaves alone. On the instances each counts its own: theirs are added up.
+    #[must_use]
+    pub fn statistic(&self) -> &'static str {
+        match (self.split, self.unit) {
+            (Split::Stack, Unit::Count) => "Sum",
+            (Split::Stack, _) => "p99",
+            (Split::StackAndFleet | Split::Fleet, _) => "Maximum",
+        }
+    }
 }
 
 /// One data point.

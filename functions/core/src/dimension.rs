@@ -1,5 +1,8 @@
 //! Stack names as values of a dimension.
 
+/// The dimension of a stack.
+pub const STACK: &str = "Stack";
+
 /// The longest value of a dimension (CloudWatch API, `Dimension`).
 const LONGEST: usize = 1_024;
 /// How a name begins that is packed; no percent-encoding does.
