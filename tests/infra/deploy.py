@@ -41,6 +41,7 @@ HERE = {"Architecture": "x86_64", "PeriodMinutes": "2", "CreateAlarms": "false",
 KINDS = {"Nighttime": ("live-migrated", "clean"), "Daytime": ("clean",)}
 READER = f"arn:aws:iam::{MEMBER}:role/migration-exposure-reader"
 CANNOT = (
+    "the scheduled time in the input: ministack does not fill it in, so that {} is sent here, which means now",
     "whether Scheduler may take on its role, and invoke and report with it: ministack does not enforce that role",
     "cloudwatch:namespace: ministack never fills the key, so that PublishMetrics is checked without its condition",
     "aws:SecureTransport: everything here is plain HTTP, so that the state bucket's policy is taken away before runs",
@@ -244,6 +245,13 @@ class Open:
 
     def schedule(self):
         """the schedule itself fires the function, and the state is in the bucket"""
+        # ministack hands over the placeholder as it is, which the function refuses; on AWS it becomes the time.
+        scheduler, which = self.stage.client("scheduler"), {"GroupName": STACK, "Name": f"{STACK}-run"}
+        schedule = scheduler.get_schedule(**which)
+        demand("its input", schedule["Target"].pop("Input"), '{"scheduledTime": "<aws.scheduler.scheduled-time>"}')
+        kept = {name: schedule[name] for name in ("ScheduleExpression", "FlexibleTimeWindow", "Target", "State")}
+        kept["Target"]["Input"] = "{}"
+        scheduler.update_schedule(**which, **kept)
         bucket, packed = until("the state", 300, lambda: (state := self.stage.state())[1] and state)
         demand("schema", json.loads(gzip.decompress(packed))["schema"], "migration-exposure/state/1")
         versions = self.stage.s3.get_bucket_versioning(Bucket=bucket)
@@ -273,7 +281,7 @@ class Open:
 
     def change(self):
         """an update changes the source, and a run empties its queue"""
-        self.stage.run("deploy", self.parameters | {"Source": "queue", "ForwardingAccounts": ""})
+        self.stage.run("deploy", self.parameters | {"Source": "queue"})
         queue, sqs = self.stage.outputs()["RecordQueueUrl"], self.stage.client("sqs")
         sqs.send_message(QueueUrl=queue, MessageBody="{}")
         answer, error = self.stage.invoke({})

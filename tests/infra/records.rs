@@ -66,8 +66,8 @@ fn the_rules_name_the_events_that_concern_the_decoder() {
         let text = |value: &Value| value[0].as_str().expect("a text").to_owned();
         let (source, service) = (text(&branch["source"]), text(&branch["detail"]["eventSource"]));
         assert_eq!(format!("{}.amazonaws.com", source.trim_start_matches("aws.")), service, "the envelope is refused");
-        let names = branch["detail"]["eventName"].as_array().expect("names");
-        named.extend(names.iter().map(|name| name.as_str().expect("a name")).map(str::to_owned));
+        let events = branch["detail"]["eventName"].as_array().expect("names");
+        named.extend(events.iter().map(|name| name.as_str().expect("a name")).map(str::to_owned));
     }
     assert_eq!(named.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
 }
@@ -79,7 +79,7 @@ fn of_a_whole_account_the_rules_let_through_what_means_something() {
     let (mut needed, mut idle, mut spare) = (0_u32, 0_u32, BTreeMap::<String, u32>::new());
     for file in files(&account.path().join("AWSLogs")) {
         let packed = std::fs::read(&file).expect("a file");
-        if !file.extension().is_some_and(|ending| ending == "gz") || !packed.starts_with(&[0x1f, 0x8b]) {
+        if file.extension().is_none_or(|ending| ending != "gz") || !packed.starts_with(&[0x1f, 0x8b]) {
             continue;
         }
         let Some(records) = unpacked(&packed).and_then(|text| serde_json::from_slice::<Value>(&text).ok()) else {

@@ -1,4 +1,4 @@
-//! A template as CloudFormation sees it: its short tags written out, its conditions decided.
+//! A template as `CloudFormation` sees it: its short tags written out, its conditions decided.
 
 use std::collections::BTreeMap;
 
