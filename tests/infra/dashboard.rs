@@ -33,8 +33,7 @@ fn dashboard(arguments: &[&str]) -> Value {
 
 /// The deployed body with these stacks and alarms.
 fn deployed(stacks: &[&str], alarms: &[&str], namespace: &str, period: u32) -> Value {
-    let text = fs::read_to_string(root().join(FILE)).expect(FILE);
-    let file: Value = serde_norway::from_str(&text).expect("YAML");
+    let file = crate::template::load("dashboard.yaml");
     let stack = |number: usize| json!(stacks.get(number - 1).copied().unwrap_or_default());
     let parameters = BTreeMap::from([
         ("AWS::Region", json!("eu-central-1")),

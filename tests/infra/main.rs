@@ -5,6 +5,11 @@
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod account;
 mod alarms;
+mod calls;
 mod dashboard;
+mod deployment;
+mod policies;
+mod records;
 #[path = "../live/runtime.rs"]
 mod runtime;
+mod template;

@@ -1,9 +1,8 @@
 //! A simulated account, the stand-in that shows it, and the function that looks at it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use exposure_stand_in::{Account, Clock, Delivery, Options, Quota, StandIn};
 use exposure_tests::{account, bootstrap};
@@ -29,7 +28,7 @@ pub(crate) struct Stage {
     folder: TempDir,
     regions: Vec<String>,
     /// The latest time of each metric and its largest value then.
-    shown: RefCell<BTreeMap<Name, (i64, f64)>>,
+    shown: Mutex<BTreeMap<Name, (i64, f64)>>,
 }
 
 impl Stage {
@@ -54,7 +53,7 @@ impl Stage {
             .expect("regions")
             .map(|entry| entry.expect("a region").file_name().to_string_lossy().into_owned())
             .collect();
-        Self { account, stand_in, window, folder: tempdir().expect("a folder"), regions, shown: RefCell::default() }
+        Self { account, stand_in, window, folder: tempdir().expect("a folder"), regions, shown: Mutex::default() }
     }
 
     /// Where the function keeps its state, as a file.
@@ -106,7 +105,7 @@ impl Stage {
 
     /// Every metric by name and stack, as CloudWatch shows it with Maximum, at its last time.
     pub(crate) fn latest(&self) -> Values {
-        let mut shown = self.shown.borrow_mut();
+        let mut shown = self.shown.lock().expect("no panic before");
         for datum in self.stand_in.take_metrics() {
             let stack = datum.dimensions.into_iter().find(|(name, _)| name == "Stack").map(|(_, stack)| stack);
             let entry = shown.entry((datum.name, stack)).or_insert((i64::MIN, f64::MIN));
@@ -123,7 +122,7 @@ impl Stage {
     /// The metrics of the runs of one time alone; what they did not publish is not among them.
     pub(crate) fn published(&self, second: i64) -> Values {
         let latest = self.latest();
-        let shown = self.shown.borrow();
+        let shown = self.shown.lock().expect("no panic before");
         latest.into_iter().filter(|(key, _)| shown.get(key).is_some_and(|(at, _)| *at == second)).collect()
     }
 }

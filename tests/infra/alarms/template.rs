@@ -1,11 +1,8 @@
 //! A template as CloudFormation makes it: loops written out, conditions decided, functions worked out.
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use exposure_tests::root;
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A template with its parameters given.
 pub(crate) struct Template {
@@ -16,9 +13,7 @@ pub(crate) struct Template {
 impl Template {
     /// One below `infra/`, with these parameters, and the defaults of the others.
     pub(crate) fn load(name: &str, given: &BTreeMap<String, String>) -> Self {
-        let text = fs::read_to_string(root().join("infra").join(name)).expect(name);
-        let documents = Yaml::load_from_str(&text).expect("YAML");
-        Self::new(json_of(documents.first().expect("a document")), given)
+        Self::new(crate::template::load(name), given)
     }
 
     pub(crate) fn new(template: Value, given: &BTreeMap<String, String>) -> Self {
@@ -200,26 +195,3 @@ fn only(value: &Value) -> (&str, &Value) {
     (name, argument)
 }
 
-fn json_of(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
-        Yaml::Mapping(members) => {
-            let members = members.iter().map(|(key, value)| (plain(&json_of(key)), json_of(value)));
-            Value::Object(members.collect())
-        }
-        Yaml::Tagged(tag, value) => match (tag.suffix.as_str(), json_of(value)) {
-            (name @ ("Ref" | "Condition"), argument) => json!({name: argument}),
-            ("GetAtt", Value::String(path)) => {
-                let (resource, attribute) = path.split_once('.').expect("resource.attribute");
-                json!({"Fn::GetAtt": [resource, attribute]})
-            }
-            (name, argument) => json!({format!("Fn::{name}"): argument}),
-        },
-        other => panic!("not in a template: {other:?}"),
-    }
-}

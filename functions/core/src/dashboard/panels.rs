@@ -86,6 +86,7 @@ fn now(of: &Dashboard) -> Value {
         of.fleet(&metrics::MEMBERS, "members", json!({})),
         of.fleet(&metrics::MEMBERS_EXPOSED, "exposed", json!({"color": "#d32f2f"})),
         of.fleet(&metrics::WORST_STACK_EXPOSED_PERCENT, "worst stack, %", json!({"color": "#d32f2f"})),
+        of.fleet(&metrics::WORST_STACK_UNMITIGATED_PERCENT, "worst unmitigated, %", json!({"color": "#d32f2f"})),
         of.hidden(&metrics::OLDEST_EXPOSURE_AGE, "age", of.period_seconds),
         expression("oldest", "age / 3600", "oldest exposure, h", json!({})),
         of.fleet(&metrics::MEMBERS_UNDETERMINED, "undetermined", json!({})),
@@ -274,6 +275,7 @@ fn instances(of: &Dashboard) -> Vec<Value> {
     ];
     let verdicts = vec![
         of.fleet(&metrics::MEMBERS_EXPOSED, "exposed", json!({"color": "#d32f2f"})),
+        of.fleet(&metrics::MEMBERS_EXPOSED_MITIGATED, "exposed, mitigated", json!({"color": "#f57c00"})),
         of.fleet(&metrics::MEMBERS_UNDETERMINED, "undetermined", json!({"color": "#fbc02d"})),
         of.fleet(&metrics::MEMBERS_RECOVERED, "recovered", json!({"color": "#2e7d32"})),
         of.fleet(&metrics::MEMBERS_UNSEEN, "unseen", json!({"color": "#9e9e9e"})),
