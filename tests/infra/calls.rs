@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use exposure_stand_in::RequestLine;
 use exposure_tests::{files, root};
@@ -74,7 +75,12 @@ fn code_of(file: &Path) -> String {
 }
 
 /// Every operation of the SDK's crates, by the name of its builder, as the crates themselves list them.
-fn builders() -> BTreeMap<String, BTreeSet<Operation>> {
+fn builders() -> &'static BTreeMap<String, BTreeSet<Operation>> {
+    static BUILDERS: OnceLock<BTreeMap<String, BTreeSet<Operation>>> = OnceLock::new();
+    BUILDERS.get_or_init(listed)
+}
+
+fn listed() -> BTreeMap<String, BTreeSet<Operation>> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(root());
     let answer: Value = serde_json::from_slice(&metadata.output().expect("cargo runs").stdout).expect("metadata");
