@@ -26,16 +26,19 @@ impl Filter {
         Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
     }
 
-    /// Sifts the record that begins at `start` of `text`.
+    /// Sifts a record of `text`.
     #[inline]
-    pub(super) fn sift<'t>(&self, text: &'t [u8], start: usize, object: &Object) -> Sifted<'t> {
-        if object.unicode_escapes && text.get(start..object.end).is_some_and(|record| self.hides_a_name(record)) {
+    pub(super) fn sift<'t>(&self, text: &'t [u8], object: &Object) -> Sifted<'t> {
+        if object.unicode_escapes && text.get(object.start..object.end).is_some_and(|record| self.hides_a_name(record))
+        {
             return Sifted::Candidate;
         }
         let name = object.name.and_then(|at| string_at(text, at));
         let candidate = match name.map_or(Concern::None, concern) {
             Concern::Always => true,
-            Concern::WithRole => text.get(start..object.end).is_some_and(|record| self.role.find(record).is_some()),
+            Concern::WithRole => {
+                text.get(object.start..object.end).is_some_and(|record| self.role.find(record).is_some())
+            }
             Concern::None => false,
         };
         if candidate { Sifted::Candidate } else { Sifted::Nothing(object.time.and_then(|at| time_at(text, at))) }
@@ -55,7 +58,7 @@ impl Filter {
 /// The time that begins at `at`: nearly always twenty characters with quotes around them.
 #[inline]
 fn time_at(text: &[u8], at: usize) -> Option<&[u8]> {
-    match text.get(at..at + 22) {
+    match text.get(at..).and_then(<[u8]>::first_chunk::<22>) {
         // An escaped quote may stand at the end, but no time is written with a backslash.
         Some([b'"', time @ .., b'"']) if time.last() == Some(&b'Z') => Some(time),
         _ => string_at(text, at),
