@@ -383,7 +383,7 @@ impl<'a> Scanner<'a> {
         self.origin.last = Some((object.start, object.end));
         let time = match self.filter.sift(text, object) {
             Sifted::Candidate => {
-                let Reading { time, source, decoded } = decode::read(record());
+                let Reading { time, source, decoded } = decode::read_from(record(), self.origin.first.as_ref());
                 self.origin.mixed |= source.is_some() && source != self.origin.first;
                 if self.keep(decoded, time) {
                     self.note_alike(time);
@@ -423,7 +423,7 @@ impl<'a> Scanner<'a> {
         self.origin.last = Some((object.start, object.end));
         match self.filter.sift(text, object) {
             Sifted::Candidate => {
-                let Reading { time, decoded, .. } = decode::read(record);
+                let Reading { time, decoded, .. } = decode::read_from(record, source.as_ref());
                 if self.keep(decoded, time) {
                     self.note(time, source);
                 }

@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern};
+use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern, may_concern};
 
 use super::structure::Object;
 
@@ -33,8 +33,7 @@ impl Filter {
         {
             return Sifted::Candidate;
         }
-        let name = object.name.and_then(|at| string_at(text, at));
-        let candidate = match name.map_or(Concern::None, concern) {
+        let candidate = match object.name.map_or(Concern::None, |at| concern_at(text, at)) {
             Concern::Always => true,
             Concern::WithRole => {
                 text.get(object.start..object.end).is_some_and(|record| self.role.find(record).is_some())
@@ -52,6 +51,16 @@ impl Filter {
             let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
             character.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, b':' | b'-' | b'+' | b'.'))
         })
+    }
+}
+
+/// Whether the name that begins at `at` is one that can mean something.
+#[inline]
+fn concern_at(text: &[u8], at: usize) -> Concern {
+    // Nearly every name is of another call, which its first letters tell before its end is looked for.
+    match text.get(at..).and_then(<[u8]>::first_chunk::<5>) {
+        Some([b'"', letters @ ..]) if !may_concern(*letters) => Concern::None,
+        _ => string_at(text, at).map_or(Concern::None, concern),
     }
 }
 
