@@ -947,31 +947,3 @@ fn what_a_record_has_in_common_with_others_changes_nothing() {
         assert_eq!(read_from(text.as_bytes(), Some(&known)), reading);
     }
 }
-
-#[test]
-fn every_name_that_concerns_anything_is_told_by_its_beginning() {
-    for name in [
-        "Decrypt",
-        "CreateGrant",
-        "RunInstances",
-        "CreateFleet",
-        "StartInstances",
-        "StopInstances",
-        "RebootInstances",
-        "AttachVolume",
-        "DetachVolume",
-        "CreateReplaceRootVolumeTask",
-        "TerminateInstances",
-        "TerminateInstanceInAutoScalingGroup",
-        "EnterStandby",
-        "ExitStandby",
-        "AttachInstances",
-        "DetachInstances",
-        "CompleteLifecycleAction",
-    ] {
-        assert_ne!(concern(name.as_bytes()), Concern::None, "{name}");
-    }
-    for name in ["", "Dec", "DescribeInstances", "AssumeRole", "Decrypts", "GetObject", "\0\0\0\0"] {
-        assert_eq!(concern(name.as_bytes()), Concern::None, "{name}");
-    }
-}
