@@ -1,6 +1,7 @@
 //! The fields of a record that judgements need, borrowed from its text.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Deref;
 
@@ -35,6 +36,8 @@ pub(super) struct Fields<'a> {
     pub(super) caller: Option<UserIdentity<'a>>,
     /// Where records of the same file come from.
     pub(super) known: Option<&'a Source>,
+    /// When the request completed, once that was asked for.
+    time: OnceCell<Option<Timestamp>>,
 }
 
 enum Key {
@@ -203,7 +206,7 @@ impl<'a> Fields<'a> {
 
     /// When the request completed.
     pub(super) fn time(&self) -> Option<Timestamp> {
-        Timestamp::parse(&text(self.event_time)?)
+        *self.time.get_or_init(|| Timestamp::parse(&text(self.event_time)?))
     }
 
     /// The account and region that the record was delivered for, where it names both.

@@ -5,7 +5,6 @@
 //! inside a string can deceive it. Of JSON's two kinds of brackets it counts the kind that it began with: in JSON that
 //! is enough, since the kinds nest. The technique is that of Langdale and Lemire, "Parsing Gigabytes of JSON per
 //! Second" (2019), §3.1: bit masks of quotes and brackets, with a carry-less product to tell strings.
-#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "calls of vector code, behind run-time detection"))]
 #![expect(
     clippy::inline_always,
     reason = "vector code is of use only where it is inlined into a function that has its features"
@@ -14,7 +13,7 @@
 mod vector;
 
 use super::filter::skip_blank;
-use vector::{BLOCK, Masks, Portable, Vector, WINDOW};
+use vector::{BLOCK, Masks, Vector, WINDOW};
 
 /// How far the loop over uneventful blocks looks: at two blocks, and at the two behind them.
 const AHEAD: usize = 3 * BLOCK + WINDOW;
@@ -82,23 +81,13 @@ impl InstructionSet {
     /// The offset behind the object or list whose bracket stands at `start`, if it ends in `text`.
     #[must_use]
     pub fn end(self, text: &[u8], start: usize) -> Option<usize> {
-        match self {
-            Self::Portable => end_with::<Portable>(text, start),
-            // SAFETY: the set is only made by `available`, which has detected its features.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { vector::x86::end(text, start) },
-        }
+        vector::end(self, text, start)
     }
 
     /// Goes along a list of objects, with commas between them, from the one whose brace stands at `start`, and gives
     /// each to `take` until that says no.
     pub fn records(self, text: &[u8], start: usize, take: impl FnMut(&Object) -> bool) -> Stopped {
-        match self {
-            Self::Portable => records_with::<Portable>(text, start, take, skim::<Portable>),
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { vector::x86::records(text, start, take) },
-        }
+        vector::records(self, text, start, take)
     }
 }
 
@@ -115,6 +104,8 @@ struct Place {
 #[derive(Debug, Default)]
 struct Marks {
     places: [Mark; MARKS],
+    /// How many of them may be used.
+    room: usize,
     used: usize,
     /// Which of them have an escape that may hide any text, one bit for each.
     unicode_escapes: u32,
@@ -166,7 +157,8 @@ fn records_with<V: Vector>(
     mut take: impl FnMut(&Object) -> bool,
     skim: impl Fn(&[u8], Place, &mut Marks) -> Place,
 ) -> Stopped {
-    let mut marks = Marks::default();
+    // Where the list is short, what lies behind it is passed in vain: at first only a little is passed at once.
+    let mut marks = Marks { room: 4, ..Marks::default() };
     let mut way = Way::new(text, start);
     let mut object = Object { start, ..Object::default() };
     while way.place.at < text.len() {
@@ -191,6 +183,7 @@ fn records_with<V: Vector>(
                 return Stopped::Behind(end);
             }
         }
+        marks.room = (2 * marks.room).min(MARKS);
     }
     Stopped::Before(object.start)
 }
@@ -203,12 +196,12 @@ fn records_with<V: Vector>(
 fn skim<V: Vector>(text: &[u8], from: Place, marks: &mut Marks) -> Place {
     let Place { at, mut depth, mut in_string } = from;
     let mut rest = text.get(at..).unwrap_or_default();
-    let mut used = 0;
+    let (mut used, room) = (0, marks.room);
     if let Some(ahead) = rest.first_chunk::<AHEAD>() {
         let mut pair = [V::look(part::<0, _>(ahead)), V::look(part::<BLOCK, _>(ahead))];
         while let Some(ahead) = rest.first_chunk::<AHEAD>() {
             // One place is left for the block that it stops before.
-            let Some([mark, _]) = marks.places.get_mut(used..).and_then(<[Mark]>::first_chunk_mut) else { break };
+            let Some([mark, _]) = marks.places.get_mut(used..room).and_then(<[Mark]>::first_chunk_mut) else { break };
             let [mut first, mut second] = pair.map(V::masks);
             let mut matters = V::any_keys(pair);
             if V::backslashes(pair) {

@@ -11,10 +11,32 @@
     reason = "vector code is of use only where it is inlined into a function that has its features"
 )]
 
+use super::{InstructionSet, Object, Stopped, end_with, records_with, skim};
+
 /// How many bytes are looked at at a time.
 pub(super) const BLOCK: usize = 64;
 /// And how many with those behind a block, in which a key that begins in it may end.
 pub(super) const WINDOW: usize = BLOCK + 16;
+
+/// [`end_with`] a set of instructions.
+pub(super) fn end(set: InstructionSet, text: &[u8], start: usize) -> Option<usize> {
+    match set {
+        InstructionSet::Portable => end_with::<Portable>(text, start),
+        // SAFETY: the set is only made by `available`, which has detected its features.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { x86::end(text, start) },
+    }
+}
+
+/// [`records_with`] a set of instructions.
+pub(super) fn records(set: InstructionSet, text: &[u8], start: usize, take: impl FnMut(&Object) -> bool) -> Stopped {
+    match set {
+        InstructionSet::Portable => records_with::<Portable>(text, start, take, skim::<Portable>),
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { x86::records(text, start, take) },
+    }
+}
 
 /// What a block's structure is made of: two bits for each byte, since that is as few as tell four things apart.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +130,7 @@ impl Vector for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod x86 {
+mod x86 {
     use std::arch::x86_64::{
         __m128i, __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_set1_epi8,
         _mm256_add_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
@@ -123,7 +145,7 @@ pub(super) mod x86 {
     /// # Safety
     /// The processor has them.
     #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2")]
-    pub(in super::super) fn records(text: &[u8], start: usize, take: impl FnMut(&Object) -> bool) -> Stopped {
+    pub(super) fn records(text: &[u8], start: usize, take: impl FnMut(&Object) -> bool) -> Stopped {
         records_with::<Avx2>(text, start, take, |text, place, marks| skim_avx2(text, place, marks))
     }
 
@@ -132,7 +154,7 @@ pub(super) mod x86 {
     /// # Safety
     /// The processor has them.
     #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2")]
-    pub(in super::super) fn end(text: &[u8], start: usize) -> Option<usize> {
+    pub(super) fn end(text: &[u8], start: usize) -> Option<usize> {
         end_with::<Avx2>(text, start)
     }
 
