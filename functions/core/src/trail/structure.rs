@@ -301,8 +301,10 @@ impl<'t> Way<'t> {
         let above = depth;
         let window = part::<0, _>(self.windows(at));
         let (quotes, opens, closes) = (V::equal(window, b'"'), V::equal(window, open), V::equal(window, close));
-        let mut masks = Masks { quotes_or_opens: quotes | opens, braces: opens | closes, parity: 0 };
-        let unicode_escapes = masks.unescape::<V>(window, &mut escaped);
+        let mut masks =
+            Masks { quotes_or_opens: quotes | opens, braces: opens | closes, parity: V::prefix_xor(quotes) };
+        let any = escaped | V::equal(window, b'\\') != 0;
+        let unicode_escapes = any && masks.unescape::<V>(window, &mut escaped);
         let lowest = sink(&mut masks, &mut depth, &mut in_string);
         self.escaped = escaped;
         self.place = Place { at: at + BLOCK, depth, in_string };
