@@ -61,28 +61,43 @@ pub enum Concern {
     None,
 }
 
+/// How the names begin that [`concern`] anything.
+const BEGINNINGS: [[u8; 4]; 12] = [
+    *b"Decr", *b"Crea", *b"RunI", *b"Star", *b"Stop", *b"Rebo", *b"Atta", *b"Deta", *b"Term", *b"Ente", *b"Exit",
+    *b"Comp",
+];
+
+/// Those beginnings, each in the place that its letters tell: one comparison says whether a name has one of them.
+#[expect(clippy::indexing_slicing, reason = "worked out when it is compiled")]
+const PLACES: [u32; 64] = {
+    let mut places = [0; 64];
+    let mut next = 0;
+    while next < BEGINNINGS.len() {
+        let letters = u32::from_le_bytes(BEGINNINGS[next]);
+        assert!(places[place(letters)] == 0, "two in one place");
+        places[place(letters)] = letters;
+        next += 1;
+    }
+    places
+};
+
+const fn place(letters: u32) -> usize {
+    // Found by trial: it leads no two of them to one place.
+    (letters.wrapping_mul(0x2265_b1f5) >> 26) as usize
+}
+
+/// Whether a name that begins with these letters can be of [`concern`].
+#[inline]
+#[must_use]
+pub fn may_concern(letters: [u8; 4]) -> bool {
+    let letters = u32::from_le_bytes(letters);
+    PLACES.get(place(letters)).is_some_and(|known| *known == letters)
+}
+
 /// Whether records with this `eventName` can mean something to [`decode`].
 #[must_use]
 pub fn concern(event_name: &[u8]) -> Concern {
-    // Nearly every name is of another call, and four bytes tell that of most.
-    let may_matter = matches!(
-        event_name.first_chunk(),
-        Some(
-            b"Decr"
-                | b"Crea"
-                | b"RunI"
-                | b"Star"
-                | b"Stop"
-                | b"Rebo"
-                | b"Atta"
-                | b"Deta"
-                | b"Term"
-                | b"Ente"
-                | b"Exit"
-                | b"Comp"
-        )
-    );
-    if !may_matter {
+    if !event_name.first_chunk().is_some_and(|letters| may_concern(*letters)) {
         return Concern::None;
     }
     match event_name {
@@ -126,9 +141,18 @@ pub fn decode(record: &[u8]) -> Decoded {
 /// Reads one record.
 #[must_use]
 pub fn read(record: &[u8]) -> Reading {
+    read_from(record, None)
+}
+
+/// Reads one record. Where it comes from `known`, what the two have in common is shared instead of kept again.
+#[must_use]
+pub(crate) fn read_from(record: &[u8], known: Option<&Source>) -> Reading {
     let unreadable = |reason| Reading { time: None, source: None, decoded: Decoded::malformed(reason) };
-    match std::str::from_utf8(record).map(serde_json::from_str::<Fields<'_>>) {
-        Ok(Ok(fields)) => Reading { time: fields.time(), source: fields.source(), decoded: decode_fields(&fields) },
+    match std::str::from_utf8(record).map(Fields::of) {
+        Ok(Ok(mut fields)) => {
+            fields.known = known;
+            Reading { time: fields.time(), source: fields.source(), decoded: decode_fields(&fields) }
+        }
         Ok(Err(error)) if error.is_data() => unreadable("not a JSON object"),
         _ => unreadable("not JSON"),
     }

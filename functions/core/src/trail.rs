@@ -18,7 +18,7 @@ use crate::ids::Source;
 use crate::observation::Observation;
 use crate::time::{TimeSpan, Timestamp};
 
-pub use structure::{InstructionSet, Object, Structure};
+pub use structure::{InstructionSet, Object, Stopped};
 
 use documents::Scanner;
 use unpack::Unpacker;

@@ -8,7 +8,7 @@ use super::INFRASTRUCTURE_ROLE as ROLE;
 use super::record::{Fields, Text};
 
 /// `userIdentity` (CloudTrail User Guide, "CloudTrail userIdentity element").
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct UserIdentity<'a> {
     #[serde(borrow, rename = "type")]
@@ -25,14 +25,14 @@ pub(super) struct UserIdentity<'a> {
     session_context: Option<SessionContext<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 #[serde(rename_all = "camelCase", default)]
 struct SessionContext<'a> {
     #[serde(borrow)]
     session_issuer: Option<SessionIssuer<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 #[serde(rename_all = "camelCase", default)]
 struct SessionIssuer<'a> {
     #[serde(borrow)]
@@ -43,7 +43,7 @@ struct SessionIssuer<'a> {
 
 impl<'a> UserIdentity<'a> {
     pub(super) fn of(fields: &Fields<'a>) -> Self {
-        super::record::read(fields.user_identity).unwrap_or_default()
+        fields.caller.clone().or_else(|| super::record::read(fields.user_identity)).unwrap_or_default()
     }
 
     fn issuer(&self) -> Option<&SessionIssuer<'a>> {

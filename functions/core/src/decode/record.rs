@@ -1,16 +1,19 @@
 //! The fields of a record that judgements need, borrowed from its text.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::ids::{AccountId, EventId, Region, RequestId, Source};
 use crate::observation::{Kind, Observation};
 use crate::time::Timestamp;
+
+use super::caller::UserIdentity;
 
 /// The top level of a record (CloudTrail User Guide, "CloudTrail record contents"). A key that comes twice
 /// counts as it came last, as in other JSON readers; unknown keys are normal.
@@ -29,86 +32,127 @@ pub(super) struct Fields<'a> {
     pub(super) user_identity: Option<&'a RawValue>,
     pub(super) request_parameters: Option<&'a RawValue>,
     pub(super) response_elements: Option<&'a RawValue>,
+    /// What `user_identity` says, where that was read already.
+    pub(super) caller: Option<UserIdentity<'a>>,
+    /// Where records of the same file come from.
+    pub(super) known: Option<&'a Source>,
+    /// When the request completed, once that was asked for.
+    time: OnceCell<Option<Timestamp>>,
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier)]
 enum Key {
-    #[serde(rename = "eventSource")]
     EventSource,
-    #[serde(rename = "eventName")]
     EventName,
-    #[serde(rename = "eventTime")]
     EventTime,
-    #[serde(rename = "eventID")]
     EventId,
-    #[serde(rename = "sharedEventID")]
     SharedEventId,
-    #[serde(rename = "requestID")]
     RequestId,
-    #[serde(rename = "awsRegion")]
     AwsRegion,
-    #[serde(rename = "recipientAccountId")]
     RecipientAccountId,
-    #[serde(rename = "errorCode")]
     ErrorCode,
-    #[serde(rename = "eventCategory")]
     EventCategory,
-    #[serde(rename = "userIdentity")]
     UserIdentity,
-    #[serde(rename = "requestParameters")]
     RequestParameters,
-    #[serde(rename = "responseElements")]
     ResponseElements,
-    #[serde(other)]
     Other,
+}
+
+/// By hand, since bytes are matched one after the other, and not name by name.
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
+                Ok(match key.as_bytes() {
+                    b"eventSource" => Key::EventSource,
+                    b"eventName" => Key::EventName,
+                    b"eventTime" => Key::EventTime,
+                    b"eventID" => Key::EventId,
+                    b"sharedEventID" => Key::SharedEventId,
+                    b"requestID" => Key::RequestId,
+                    b"awsRegion" => Key::AwsRegion,
+                    b"recipientAccountId" => Key::RecipientAccountId,
+                    b"errorCode" => Key::ErrorCode,
+                    b"eventCategory" => Key::EventCategory,
+                    b"userIdentity" => Key::UserIdentity,
+                    b"requestParameters" => Key::RequestParameters,
+                    b"responseElements" => Key::ResponseElements,
+                    _ => Key::Other,
+                })
+            }
+        }
+
+        deserializer.deserialize_identifier(Name)
+    }
+}
+
+/// The fields, where the caller is one that can be read; it is then not read again.
+struct WithCaller<'a>(Fields<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for WithCaller<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Record { with_caller: true }).map(Self)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Record;
+        deserializer.deserialize_map(Record { with_caller: false })
+    }
+}
 
-        impl<'de> Visitor<'de> for Record {
-            type Value = Fields<'de>;
+struct Record {
+    with_caller: bool,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a CloudTrail record")
-            }
+impl<'de> Visitor<'de> for Record {
+    type Value = Fields<'de>;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key()? {
-                    let field = match key {
-                        Key::EventSource => &mut fields.event_source,
-                        Key::EventName => &mut fields.event_name,
-                        Key::EventTime => &mut fields.event_time,
-                        Key::EventId => &mut fields.event_id,
-                        Key::SharedEventId => &mut fields.shared_event_id,
-                        Key::RequestId => &mut fields.request_id,
-                        Key::AwsRegion => &mut fields.aws_region,
-                        Key::RecipientAccountId => &mut fields.recipient_account_id,
-                        Key::ErrorCode => &mut fields.error_code,
-                        Key::EventCategory => &mut fields.event_category,
-                        Key::UserIdentity => &mut fields.user_identity,
-                        Key::RequestParameters => &mut fields.request_parameters,
-                        Key::ResponseElements => &mut fields.response_elements,
-                        Key::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *field = Some(map.next_value()?);
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a CloudTrail record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(key) = map.next_key()? {
+            let field = match key {
+                Key::EventSource => &mut fields.event_source,
+                Key::EventName => &mut fields.event_name,
+                Key::EventTime => &mut fields.event_time,
+                Key::EventId => &mut fields.event_id,
+                Key::SharedEventId => &mut fields.shared_event_id,
+                Key::RequestId => &mut fields.request_id,
+                Key::AwsRegion => &mut fields.aws_region,
+                Key::RecipientAccountId => &mut fields.recipient_account_id,
+                Key::ErrorCode => &mut fields.error_code,
+                Key::EventCategory => &mut fields.event_category,
+                Key::UserIdentity if self.with_caller => {
+                    fields.caller = map.next_value()?;
+                    continue;
                 }
-                Ok(fields)
-            }
+                Key::UserIdentity => &mut fields.user_identity,
+                Key::RequestParameters => &mut fields.request_parameters,
+                Key::ResponseElements => &mut fields.response_elements,
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *field = Some(map.next_value()?);
         }
-
-        deserializer.deserialize_map(Record)
+        Ok(fields)
     }
 }
 
 /// A JSON string, borrowed unless it has escapes, in an `Option` too.
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Deserialize, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
@@ -132,6 +176,15 @@ pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<
 }
 
 impl<'a> Fields<'a> {
+    /// The fields of a record. Mostly its caller can be read on the way; where that is of a strange shape, which spoils
+    /// nothing but what depends on it, it is left for later.
+    pub(super) fn of(record: &'a str) -> serde_json::Result<Self> {
+        match serde_json::from_str(record) {
+            Ok(WithCaller(fields)) => Ok(fields),
+            Err(_) => serde_json::from_str(record),
+        }
+    }
+
     /// The error code of a failed call. One that is no string is a failure all the same.
     pub(super) fn failure(&self) -> Option<Cow<'a, str>> {
         match self.error_code?.get() {
@@ -153,13 +206,20 @@ impl<'a> Fields<'a> {
 
     /// When the request completed.
     pub(super) fn time(&self) -> Option<Timestamp> {
-        Timestamp::parse(&text(self.event_time)?)
+        *self.time.get_or_init(|| Timestamp::parse(&text(self.event_time)?))
     }
 
     /// The account and region that the record was delivered for, where it names both.
     pub(super) fn source(&self) -> Option<Source> {
-        let region = text(self.aws_region).and_then(|text| Region::new(&text).ok())?;
-        Some(Source { account: self.recipient()?, region })
+        Some(Source { account: self.recipient()?, region: self.region()? })
+    }
+
+    fn region(&self) -> Option<Region> {
+        let text = text(self.aws_region)?;
+        match self.known {
+            Some(known) if known.region.as_str() == text => Some(known.region.clone()),
+            _ => Region::new(&text).ok(),
+        }
     }
 
     /// The account that the record was delivered to.
@@ -171,7 +231,7 @@ impl<'a> Fields<'a> {
     pub(super) fn observe(&self, account: Option<AccountId>, kind: Kind) -> Result<Observation, &'static str> {
         let time = self.time().ok_or("no eventTime")?;
         let event_id = text(self.event_id).and_then(|t| EventId::new(&t).ok()).ok_or("no eventID")?;
-        let region = text(self.aws_region).and_then(|t| Region::new(&t).ok()).ok_or("no awsRegion")?;
+        let region = self.region().ok_or("no awsRegion")?;
         let account = account.ok_or("no recipientAccountId")?;
         let shared = text(self.shared_event_id).and_then(|t| EventId::new(&t).ok());
         Ok(Observation {

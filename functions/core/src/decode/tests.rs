@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ids::{AutoScalingGroupName, InstanceId, VolumeId};
+use crate::ids::{AutoScalingGroupName, InstanceId, Region, VolumeId};
 use crate::observation::{Cause, Kind, Target, Transition};
 
 const ACCOUNT: &str = "111122223333";
@@ -892,5 +892,58 @@ fn tags_without_a_value_or_alone_do_not_spoil_a_launch() {
             panic!("no launch: {tags}");
         };
         assert_eq!(targets[0].group.as_ref().map(crate::ids::AutoScalingGroupName::as_str), expected, "{tags}");
+    }
+}
+
+#[test]
+fn a_caller_of_any_shape_is_read_on_the_way_as_it_would_be_by_itself() {
+    let (usual, identity) = (sighting().to_string(), host("aws", INSTANCE).to_string());
+    assert!(usual.contains(&identity));
+    let with = |member: &str| identity.replacen('{', &format!("{{{member},"), 1);
+    let mut texts = vec![usual.clone(), grant(&host("aws", INSTANCE)).to_string(), run_instances().to_string()];
+    for caller in [
+        "null".to_owned(),
+        "5".to_owned(),
+        "1e999".to_owned(),
+        "[]".to_owned(),
+        r#"["AssumedRole"]"#.to_owned(),
+        r#""AssumedRole""#.to_owned(),
+        "{}".to_owned(),
+        "{".to_owned(),
+        with(r#""type":null"#),
+        with(r#""other":{"type":[1e999,"\u0041"]}"#),
+        with(r#""inScopeOf":5"#),
+        identity.replace(r#""AssumedRole""#, "5"),
+        identity.replace(r#""AssumedRole""#, r#""Assumed\u0052ole""#),
+        identity.replace(r#""type""#, r#""\u0074ype""#),
+        identity.replace(r#""sessionContext":"#, r#""sessionContext":null,"other":"#),
+        identity.replace(r#""sessionContext":"#, r#""sessionContext":[],"other":"#),
+    ] {
+        texts.push(usual.replace(&identity, &caller));
+        // Of two, the last counts.
+        texts.push(usual.replacen('{', &format!(r#"{{"userIdentity":{caller},"#), 1));
+        texts.push(format!(r#"{},"userIdentity":{caller}}}"#, &usual[..usual.len() - 1]));
+    }
+    let mut observed = 0;
+    for text in &texts {
+        let by_itself = serde_json::from_str::<Fields<'_>>(text).map(|fields| decode_fields(&fields));
+        let decoded = decode(text.as_bytes());
+        observed += usize::from(matches!(decoded, Decoded::Observed(_)));
+        match by_itself {
+            Ok(expected) => assert_eq!(decoded, expected, "{text}"),
+            Err(_) => assert!(matches!(decoded, Decoded::Malformed { .. }), "{text}"),
+        }
+    }
+    assert!((20..texts.len() - 10).contains(&observed), "{observed} of {}", texts.len());
+}
+
+#[test]
+fn what_a_record_has_in_common_with_others_changes_nothing() {
+    let text = sighting().to_string();
+    let reading = read(text.as_bytes());
+    let known = reading.source.clone().expect("a source");
+    let other = Source { region: Region::new("us-east-1").expect("a region"), ..known.clone() };
+    for known in [known, other] {
+        assert_eq!(read_from(text.as_bytes(), Some(&known)), reading);
     }
 }

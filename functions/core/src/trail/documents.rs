@@ -11,7 +11,7 @@ use crate::ids::{AccountId, Region, Source};
 use crate::time::{DayClock, TimeSpan, Timestamp, join_span};
 
 use super::filter::{Filter, Sifted, skip_blank, string_end};
-use super::structure::{InstructionSet, Object, Structure};
+use super::structure::{InstructionSet, Object, Stopped};
 use super::{Asked, FileReading, LogFile};
 
 /// How many documents may pass before one of them must look like a record.
@@ -70,7 +70,6 @@ pub(super) struct Scanner<'a> {
     max_record: usize,
     set: InstructionSet,
     state: State,
-    structure: Structure,
     clock: DayClock,
     reading: FileReading,
     documents: u64,
@@ -92,7 +91,6 @@ impl<'a> Scanner<'a> {
             max_record,
             set,
             state: State::Top,
-            structure: Structure::new(set),
             clock: DayClock::default(),
             reading: FileReading::default(),
             documents: 0,
@@ -124,7 +122,6 @@ impl<'a> Scanner<'a> {
 
     /// Reads as much of `text` as can be read and says how much that was; the rest is to come again with more.
     pub(super) fn feed(&mut self, text: &[u8], last: bool) -> Result<usize, String> {
-        self.structure.begin();
         let mut at = 0;
         while self.skipped.is_none() {
             let step = match self.state {
@@ -244,8 +241,8 @@ impl<'a> Scanner<'a> {
             return Step::More;
         }
         let until = line.map_or(text.len(), |line| start + line);
-        match text.get(..until).and_then(|here| self.structure.pass(here, start)) {
-            Some(Object { end, .. }) => {
+        match text.get(..until).and_then(|here| self.set.end(here, start)) {
+            Some(end) => {
                 self.documents += 1;
                 self.delimited(text, start, end, State::Top)
             }
@@ -255,7 +252,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The list of records in the object that begins at `start`, and where it begins; a line has it at once or not.
-    fn list_in(&mut self, text: &[u8], start: usize) -> Option<(Elements, usize)> {
+    fn list_in(&self, text: &[u8], start: usize) -> Option<(Elements, usize)> {
         let (mut at, mut after_value) = (start + 1, false);
         while let Member::Value(key, value) = next_key(text, at, after_value) {
             if let Some(of) = list_of(&key, text.get(value)) {
@@ -307,7 +304,7 @@ impl<'a> Scanner<'a> {
             None => return Step::More,
             Some(b']') if first => return Step::Next(after(nested), start + 1),
             Some(b'{') if of == Elements::Records => return self.records(text, start, nested),
-            Some(b'{') => self.structure.pass(text, start).map(|object| object.end),
+            Some(b'{') => self.set.end(text, start),
             Some(b',' | b']' | b'}' | b':') => return Step::Broken("not JSON between its records".to_owned()),
             Some(_) => {
                 let Some(end) = self.value_end(text, start) else { return Step::More };
@@ -322,21 +319,20 @@ impl<'a> Scanner<'a> {
     /// The record that begins at `start`, and those that follow it closely.
     fn records(&mut self, text: &[u8], begin: usize, nested: bool) -> Step {
         let of = Elements::Records;
-        let mut start = begin;
-        loop {
-            let Some(object) = self.structure.pass(text, start) else {
-                // What is done is done; the rest comes again with more.
-                let next = Step::Next(State::Element { of, nested, first: false }, start);
-                return if start == begin { Step::More } else { next };
-            };
-            if object.end - start > self.max_record {
-                return Step::Broken(self.too_large());
+        let mut too_large = false;
+        let stopped = self.set.records(text, begin, |object| {
+            too_large = object.end - object.start > self.max_record;
+            if !too_large {
+                self.record(text, object);
             }
-            self.record(text, start, &object);
-            match text.get(object.end..object.end + 2) {
-                Some(b",{") if self.skipped.is_none() => start = object.end + 1,
-                _ => return Step::Next(State::Separator { of, nested }, object.end),
-            }
+            !too_large && self.skipped.is_none()
+        });
+        match stopped {
+            Stopped::Behind(_) if too_large => Step::Broken(self.too_large()),
+            Stopped::Behind(end) => Step::Next(State::Separator { of, nested }, end),
+            Stopped::Before(start) if start == begin => Step::More,
+            // What is done is done; the rest comes again with more.
+            Stopped::Before(start) => Step::Next(State::Element { of, nested, first: false }, start),
         }
     }
 
@@ -353,8 +349,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn value_end(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        value_end(&mut self.structure, text, at)
+    fn value_end(&self, text: &[u8], at: usize) -> Option<usize> {
+        value_end(self.set, text, at)
     }
 
     fn malformed(&mut self, reason: &'static str) {
@@ -379,15 +375,15 @@ impl<'a> Scanner<'a> {
 
     /// One record, delimited: counted, timed, and parsed if it can mean something.
     #[inline]
-    fn record(&mut self, text: &[u8], start: usize, object: &Object) {
-        let record = || text.get(start..object.end).unwrap_or_default();
+    fn record(&mut self, text: &[u8], object: &Object) {
+        let record = || text.get(object.start..object.end).unwrap_or_default();
         if !self.begun || self.origin.exact || self.origin.first.is_none() {
-            return self.record_of_some_source(text, start, object);
+            return self.record_of_some_source(text, object);
         }
-        self.origin.last = Some((start, object.end));
-        let time = match self.filter.sift(text, start, object) {
+        self.origin.last = Some((object.start, object.end));
+        let time = match self.filter.sift(text, object) {
             Sifted::Candidate => {
-                let Reading { time, source, decoded } = decode::read(record());
+                let Reading { time, source, decoded } = decode::read_from(record(), self.origin.first.as_ref());
                 self.origin.mixed |= source.is_some() && source != self.origin.first;
                 if self.keep(decoded, time) {
                     self.note_alike(time);
@@ -412,8 +408,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// A record that is asked whose it is.
-    fn record_of_some_source(&mut self, text: &[u8], start: usize, object: &Object) {
-        let record = text.get(start..object.end).unwrap_or_default();
+    fn record_of_some_source(&mut self, text: &[u8], object: &Object) {
+        let record = text.get(object.start..object.end).unwrap_or_default();
         let (source, insight) = self.place(record);
         if !self.begun && insight {
             self.skipped = Some("an Insight file");
@@ -424,10 +420,10 @@ impl<'a> Scanner<'a> {
         }
         // What does not tell is taken for one of the others'.
         let source = source.or_else(|| self.origin.first.clone());
-        self.origin.last = Some((start, object.end));
-        match self.filter.sift(text, start, object) {
+        self.origin.last = Some((object.start, object.end));
+        match self.filter.sift(text, object) {
             Sifted::Candidate => {
-                let Reading { time, decoded, .. } = decode::read(record);
+                let Reading { time, decoded, .. } = decode::read_from(record, source.as_ref());
                 if self.keep(decoded, time) {
                     self.note(time, source);
                 }
@@ -519,11 +515,10 @@ impl<'a> Scanner<'a> {
 
     /// Whose record one is, and whether it is an Insights event, without parsing all of it.
     fn place(&self, record: &[u8]) -> (Option<Source>, bool) {
-        let mut structure = Structure::new(self.set);
         let (mut account, mut region, mut insight) = (None, None, false);
         let (mut at, mut after_value) = (1, false);
         while let Member::Value(key, value) = next_key(record, at, after_value) {
-            let Some(end) = value_end(&mut structure, record, value) else { break };
+            let Some(end) = value_end(self.set, record, value) else { break };
             let text = || record.get(value..end).and_then(|text| serde_json::from_slice::<Cow<'_, str>>(text).ok());
             match &*key {
                 "recipientAccountId" => account = text().and_then(|text| AccountId::new(&text).ok()),
@@ -551,10 +546,10 @@ fn join_in(spans: &mut BTreeMap<Source, TimeSpan>, source: Source, span: TimeSpa
 }
 
 /// The end of any value, or nothing if it is not in the text.
-fn value_end(structure: &mut Structure, text: &[u8], at: usize) -> Option<usize> {
+fn value_end(set: InstructionSet, text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     match rest.first()? {
-        b'{' | b'[' => structure.pass(text, at).map(|object| object.end),
+        b'{' | b'[' => set.end(text, at),
         b'"' => string_end(text, at),
         _ => Some(at + rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'))?),
     }

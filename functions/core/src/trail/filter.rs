@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern};
+use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern, may_concern};
 
 use super::structure::Object;
 
@@ -26,16 +26,18 @@ impl Filter {
         Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
     }
 
-    /// Sifts the record that begins at `start` of `text`.
+    /// Sifts a record of `text`.
     #[inline]
-    pub(super) fn sift<'t>(&self, text: &'t [u8], start: usize, object: &Object) -> Sifted<'t> {
-        if object.unicode_escapes && text.get(start..object.end).is_some_and(|record| self.hides_a_name(record)) {
+    pub(super) fn sift<'t>(&self, text: &'t [u8], object: &Object) -> Sifted<'t> {
+        if object.unicode_escapes && text.get(object.start..object.end).is_some_and(|record| self.hides_a_name(record))
+        {
             return Sifted::Candidate;
         }
-        let name = object.name.and_then(|at| string_at(text, at));
-        let candidate = match name.map_or(Concern::None, concern) {
+        let candidate = match object.name.map_or(Concern::None, |at| concern_at(text, at)) {
             Concern::Always => true,
-            Concern::WithRole => text.get(start..object.end).is_some_and(|record| self.role.find(record).is_some()),
+            Concern::WithRole => {
+                text.get(object.start..object.end).is_some_and(|record| self.role.find(record).is_some())
+            }
             Concern::None => false,
         };
         if candidate { Sifted::Candidate } else { Sifted::Nothing(object.time.and_then(|at| time_at(text, at))) }
@@ -52,10 +54,20 @@ impl Filter {
     }
 }
 
+/// Whether the name that begins at `at` is one that can mean something.
+#[inline]
+fn concern_at(text: &[u8], at: usize) -> Concern {
+    // Nearly every name is of another call, which its first letters tell before its end is looked for.
+    match text.get(at..).and_then(<[u8]>::first_chunk::<5>) {
+        Some([b'"', letters @ ..]) if !may_concern(*letters) => Concern::None,
+        _ => string_at(text, at).map_or(Concern::None, concern),
+    }
+}
+
 /// The time that begins at `at`: nearly always twenty characters with quotes around them.
 #[inline]
 fn time_at(text: &[u8], at: usize) -> Option<&[u8]> {
-    match text.get(at..at + 22) {
+    match text.get(at..).and_then(<[u8]>::first_chunk::<22>) {
         // An escaped quote may stand at the end, but no time is written with a backslash.
         Some([b'"', time @ .., b'"']) if time.last() == Some(&b'Z') => Some(time),
         _ => string_at(text, at),

@@ -1,24 +1,24 @@
-//! Where a JSON object ends, and where its `eventTime` and `eventName` stand: the structural pass, 64 bytes at a time.
+//! Where objects end, and where the `eventTime` and `eventName` of records stand: the structural pass, 64 bytes at a
+//! time.
 //!
-//! The pass begins at the object's opening brace, where depth and string state are known, and goes forward only, so
-//! nothing inside a string can deceive it. The technique is that of Langdale and Lemire, "Parsing Gigabytes of JSON
-//! per Second" (2019), §3.1: bit masks of quotes and brackets, with a carry-less product to tell strings.
-#![cfg_attr(
-    target_arch = "x86_64",
-    expect(
-        unsafe_code,
-        reason = "vector instructions, behind run-time detection; the portable twin is tested to agree"
-    )
-)]
+//! The pass begins at an opening bracket, where depth and string state are known, and goes forward only, so nothing
+//! inside a string can deceive it. Of JSON's two kinds of brackets it counts the kind that it began with: in JSON that
+//! is enough, since the kinds nest. The technique is that of Langdale and Lemire, "Parsing Gigabytes of JSON per
+//! Second" (2019), §3.1: bit masks of quotes and brackets, with a carry-less product to tell strings.
 #![expect(
     clippy::inline_always,
     reason = "vector code is of use only where it is inlined into a function that has its features"
 )]
 
-/// How many bytes are looked at at a time.
-const BLOCK: usize = 64;
-/// And how many with those behind a block, in which a key that begins in it may end.
-const WINDOW: usize = BLOCK + 16;
+mod vector;
+
+use super::filter::skip_blank;
+use vector::{BLOCK, Masks, Vector, WINDOW};
+
+/// How far the loop over uneventful blocks looks: at two blocks, and at the two behind them.
+const AHEAD: usize = 3 * BLOCK + WINDOW;
+/// How many blocks are marked before they are looked at.
+const MARKS: usize = 32;
 
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,30 @@ pub enum InstructionSet {
     /// AVX2 and carry-less multiplication. (AVX-512 was measured to be no faster.)
     #[cfg(target_arch = "x86_64")]
     Avx2,
+}
+
+/// An object of a list, delimited. Offsets are those of the text that it lies in.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Object {
+    /// Where its first brace stands.
+    pub start: usize,
+    /// Behind its last brace.
+    pub end: usize,
+    /// Where the value of its last `eventTime` begins, or white space before it.
+    pub time: Option<usize>,
+    /// Where that of its last `eventName` begins.
+    pub name: Option<usize>,
+    /// Whether a `u` follows a backslash anywhere in its blocks: an escape that may hide any text.
+    pub unicode_escapes: bool,
+}
+
+/// Where the way along a list stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Behind an object that was the last to be taken, or that no other follows.
+    Behind(usize),
+    /// Before an object that does not end in the text.
+    Before(usize),
 }
 
 impl InstructionSet {
@@ -53,134 +77,17 @@ impl InstructionSet {
         }
         sets
     }
-}
 
-/// An object or a list, delimited. Offsets are those of the text that it lies in.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Object {
-    /// Behind its last bracket.
-    pub end: usize,
-    /// Where the value of its last `eventTime` begins, or white space before it.
-    pub time: Option<usize>,
-    /// Where that of its last `eventName` begins.
-    pub name: Option<usize>,
-    /// Whether a `u` follows a backslash anywhere in its blocks: an escape that may hide any text.
-    pub unicode_escapes: bool,
-}
-
-/// Passes over the objects of a text, one after the other.
-#[derive(Debug, Clone)]
-pub struct Structure {
-    set: InstructionSet,
-    /// The block that the last object ended in, and how long its text was: the next mostly begins there.
-    last: Option<(usize, usize, Block, Carry)>,
-    /// Room for marks, so that it need not be cleared for each object.
-    marks: Marks,
-}
-
-/// What the structure of a block is made of, one bit for each byte.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Block {
-    opens: u64,
-    closes: u64,
-    /// Where strings begin.
-    begins: u64,
-    /// Whether one of them may be one of the two keys.
-    keys: bool,
-    unicode_escapes: bool,
-}
-
-/// What one block tells the next.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Carry {
-    /// All ones inside a string.
-    in_string: u64,
-    /// One if the next byte is escaped by a backslash before it.
-    escaped: u64,
-}
-
-impl Structure {
-    /// A pass with a set of vector instructions.
+    /// The offset behind the object or list whose bracket stands at `start`, if it ends in `text`.
     #[must_use]
-    pub fn new(set: InstructionSet) -> Self {
-        Self { set, last: None, marks: Marks::default() }
+    pub fn end(self, text: &[u8], start: usize) -> Option<usize> {
+        vector::end(self, text, start)
     }
 
-    /// Forgets the text of before. To be called before each text.
-    pub fn begin(&mut self) {
-        self.last = None;
-    }
-
-    /// Passes over the object or list whose bracket stands at `start`, if it ends in `text`.
-    pub fn pass(&mut self, text: &[u8], start: usize) -> Option<Object> {
-        match self.set {
-            InstructionSet::Portable => self.pass_with::<Portable>(text, start, skim::<Portable>),
-            // SAFETY: the set is only made by `available`, which has detected its features.
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => unsafe { x86::pass_avx2(self, text, start) },
-        }
-    }
-
-    #[inline(always)]
-    fn pass_with<V: Vector>(
-        &mut self,
-        text: &[u8],
-        start: usize,
-        skim: impl Fn(&[u8], Place, &mut Marks) -> Place,
-    ) -> Option<Object> {
-        let first = start % BLOCK;
-        let mut at = start - first;
-        let mut padded = [b' '; WINDOW];
-        let mut window = window(text, at, &mut padded);
-        let (mut block, mut carry) = match self.last {
-            Some((known, length, block, carry)) if known == at && length == text.len() => (block, carry),
-            _ => {
-                let mut carry = Carry::default();
-                (carry.block::<V>(window, u64::MAX << first), carry)
-            }
-        };
-        // The bracket that the object begins with is counted; what stands before it is not of it.
-        let behind = u64::MAX << first << 1;
-        let mine = Block {
-            opens: block.opens & behind,
-            closes: block.closes & behind,
-            begins: block.begins & behind,
-            ..block
-        };
-        let (mut depth, mut part) = (1, mine);
-        let mut object = Object::default();
-        loop {
-            object.unicode_escapes |= part.unicode_escapes;
-            let closing = ones(part.closes);
-            let end = if depth > closing { None } else { end_in(depth, part.opens, part.closes) };
-            if part.keys {
-                let before_end = end.map_or(u64::MAX, |end| u64::MAX >> (BLOCK - end));
-                object.note(text, at, depth, &part, V::keys(window) & part.begins & before_end);
-            }
-            if let Some(end) = end {
-                self.last = Some((at, text.len(), block, carry));
-                object.end = at + end;
-                return Some(object);
-            }
-            depth += ones(part.opens) - closing;
-            at += BLOCK;
-            if carry.escaped == 0 {
-                let marks = &mut self.marks;
-                Place { at, depth, in_string: carry.in_string } =
-                    skim(text, Place { at, depth, in_string: carry.in_string }, marks);
-                for mark in marks.places.iter().take(marks.used) {
-                    let window = self::window(text, mark.at, &mut padded);
-                    let block = Carry { in_string: mark.in_string, escaped: 0 }.block::<V>(window, u64::MAX);
-                    object.note(text, mark.at, mark.depth, &block, V::keys(window) & block.begins);
-                }
-            }
-            if at >= text.len() {
-                return None;
-            }
-            window = self::window(text, at, &mut padded);
-            block = carry.block::<V>(window, u64::MAX);
-            part = block;
-        }
+    /// Goes along a list of objects, with commas between them, from the one whose brace stands at `start`, and gives
+    /// each to `take` until that says no.
+    pub fn records(self, text: &[u8], start: usize, take: impl FnMut(&Object) -> bool) -> Stopped {
+        vector::records(self, text, start, take)
     }
 }
 
@@ -189,40 +96,172 @@ impl Structure {
 struct Place {
     at: usize,
     depth: i32,
+    /// All ones inside a string.
     in_string: u64,
 }
 
-/// The blocks to look for keys in.
-#[derive(Debug, Default, Clone)]
+/// Blocks in which an object may end or a key stand.
+#[derive(Debug, Default)]
 struct Marks {
-    places: [Place; 8],
+    places: [Mark; MARKS],
+    /// How many of them may be used.
+    room: usize,
     used: usize,
+    /// Which of them have an escape that may hide any text, one bit for each.
+    unicode_escapes: u32,
 }
 
-/// Passes the blocks in which nothing happens: no escape, no end of the object. That is most of them, and with little
-/// to keep in mind it is quick. Blocks with a key that may matter are only marked, since a branch on what cannot be
-/// foretold costs more than the block itself.
+/// Two blocks, of which the second may be empty.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    at: usize,
+    /// At the beginning.
+    depth: i32,
+    /// The least that it may lead to.
+    lowest: i32,
+    /// Their parity is that of strings.
+    masks: [Masks; 2],
+}
+
+/// A way through a text, block by block.
+struct Way<'t> {
+    text: &'t [u8],
+    place: Place,
+    /// One if the next byte is escaped by a backslash before it.
+    escaped: u64,
+    padded: [u8; BLOCK + WINDOW],
+}
+
+#[inline(always)]
+fn end_with<V: Vector>(text: &[u8], start: usize) -> Option<usize> {
+    let kind = match text.get(start)? {
+        b'[' => [b'[', b']'],
+        _ => [b'{', b'}'],
+    };
+    let mut way = Way::new(text, start);
+    while way.place.at < text.len() {
+        let (mark, _) = way.block::<V>(kind);
+        if let Some(end) = mark.ends().next() {
+            return Some(mark.at + end);
+        }
+    }
+    None
+}
+
+/// Most blocks are passed quickly; those in which something may happen are marked and looked at again, since a branch
+/// on what cannot be foretold costs more than several blocks.
+#[inline(always)]
+fn records_with<V: Vector>(
+    text: &[u8],
+    start: usize,
+    mut take: impl FnMut(&Object) -> bool,
+    skim: impl Fn(&[u8], Place, &mut Marks) -> Place,
+) -> Stopped {
+    // Where the list is short, what lies behind it is passed in vain: at first only a little is passed at once.
+    let mut marks = Marks { room: 4, ..Marks::default() };
+    let mut way = Way::new(text, start);
+    let mut object = Object { start, ..Object::default() };
+    while way.place.at < text.len() {
+        (marks.used, marks.unicode_escapes) = (0, 0);
+        if way.escaped == 0 {
+            way.place = skim(text, way.place, &mut marks);
+        }
+        // It stops before the second half of an escape, where there is no more room, and near the end of the text.
+        if way.place.at < text.len()
+            && let Some(mark) = marks.places.get_mut(marks.used)
+        {
+            let unicode_escapes;
+            (*mark, unicode_escapes) = way.block::<V>([b'{', b'}']);
+            marks.unicode_escapes |= u32::from(unicode_escapes) << marks.used;
+            marks.used += 1;
+        }
+        for (mark, place) in marks.places.iter().zip(0..marks.used) {
+            let windows = way.windows(mark.at);
+            let keys = both([V::keys(part::<0, _>(windows)), V::keys(part::<BLOCK, _>(windows))]);
+            let unicode_escapes = marks.unicode_escapes >> place & 1 == 1;
+            if let Some(end) = object.pass(text, mark, keys, unicode_escapes, &mut take) {
+                return Stopped::Behind(end);
+            }
+        }
+        marks.room = (2 * marks.room).min(MARKS);
+    }
+    Stopped::Before(object.start)
+}
+
+/// Passes the blocks without an escape, two at a time, and marks the pairs in which an object may end or a key stand.
+///
+/// Each pair is looked at while the one before is judged: the processor's own window is too short to begin with the
+/// next while it waits for the product.
 #[inline(always)]
 fn skim<V: Vector>(text: &[u8], from: Place, marks: &mut Marks) -> Place {
     let Place { at, mut depth, mut in_string } = from;
     let mut rest = text.get(at..).unwrap_or_default();
-    let mut used = 0;
-    while let Some(window) = rest.first_chunk::<WINDOW>() {
-        let Some(mark) = marks.places.get_mut(used) else { break };
-        let found = V::masks(window);
-        let strings = V::prefix_xor(found.quote) ^ in_string;
-        let closing = ones(found.close & !strings);
-        if found.backslashes || depth <= closing {
-            break;
+    let (mut used, room) = (0, marks.room);
+    if let Some(ahead) = rest.first_chunk::<AHEAD>() {
+        let mut pair = [V::look(part::<0, _>(ahead)), V::look(part::<BLOCK, _>(ahead))];
+        while let Some(ahead) = rest.first_chunk::<AHEAD>() {
+            // One place is left for the block that it stops before.
+            let Some([mark, _]) = marks.places.get_mut(used..room).and_then(<[Mark]>::first_chunk_mut) else { break };
+            let [mut first, mut second] = pair.map(V::masks);
+            let mut matters = V::any_keys(pair);
+            if V::backslashes(pair) {
+                let mut escaped = 0;
+                let unicode = first.unescape::<V>(part::<0, _>(ahead), &mut escaped)
+                    | second.unescape::<V>(part::<BLOCK, _>(ahead), &mut escaped);
+                if escaped != 0 {
+                    break;
+                }
+                marks.unicode_escapes |= u32::from(unicode) << used;
+                matters |= unicode;
+            }
+            mark.at = text.len() - rest.len();
+            mark.depth = depth;
+            let next = V::look(part::<{ 2 * BLOCK }, _>(ahead));
+            let lowest = sink(&mut first, &mut depth, &mut in_string);
+            let last = V::look(part::<{ 3 * BLOCK }, _>(ahead));
+            let lowest = lowest.min(sink(&mut second, &mut depth, &mut in_string));
+            mark.masks = [first, second];
+            mark.lowest = lowest;
+            used += usize::from((lowest <= 0) | matters);
+            rest = rest.get(2 * BLOCK..).unwrap_or_default();
+            pair = [next, last];
         }
-        *mark = Place { at: text.len() - rest.len(), depth, in_string };
-        used += usize::from(found.keys);
-        depth += ones(found.open & !strings) - closing;
-        in_string = all_if_last(strings);
-        rest = rest.get(BLOCK..).unwrap_or_default();
     }
     marks.used = used;
     Place { at: text.len() - rest.len(), depth, in_string }
+}
+
+/// Counts the braces of a block without escapes. Its parity becomes that of strings; and how deep it would lead if all
+/// that close came first.
+#[inline(always)]
+fn sink(masks: &mut Masks, depth: &mut i32, in_string: &mut u64) -> i32 {
+    masks.parity ^= *in_string;
+    *in_string = all_if_last(masks.parity);
+    let outside = masks.braces & !masks.parity;
+    let closing = ones(outside & !masks.quotes_or_opens);
+    let lowest = *depth - closing;
+    *depth = lowest - closing + ones(outside);
+    lowest
+}
+
+impl Masks {
+    /// Takes out the quotes that a backslash escapes, and says whether a `u` is escaped.
+    #[inline(always)]
+    fn unescape<V: Vector>(&mut self, window: &[u8; WINDOW], escaped: &mut u64) -> bool {
+        let hidden = escapes(escaped, V::equal(window, b'\\'));
+        let quotes = self.quotes_or_opens & !self.braces;
+        self.quotes_or_opens &= !(quotes & hidden);
+        self.parity = V::prefix_xor(quotes & !hidden);
+        // An escape that is none of Unicode's has another letter.
+        hidden & V::equal(window, b'u') != 0
+    }
+}
+
+/// The window that begins `AT` bytes further on.
+#[inline(always)]
+fn part<const AT: usize, const N: usize>(ahead: &[u8; N]) -> &[u8; WINDOW] {
+    const { assert!(AT + WINDOW <= N) };
+    ahead.get(AT..).and_then(<[u8]>::first_chunk).unwrap_or(&[b' '; WINDOW])
 }
 
 /// All ones if the last bit is one.
@@ -231,441 +270,179 @@ fn all_if_last(bits: u64) -> u64 {
     (bits.cast_signed() >> 63).cast_unsigned()
 }
 
-/// The block at `at` and what stands behind it, with white space behind the end of the text.
-#[inline(always)]
-fn window<'w>(text: &'w [u8], at: usize, padded: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
-    let rest = text.get(at..).unwrap_or_default();
-    if let Some(window) = rest.first_chunk() {
-        return window;
-    }
-    *padded = [b' '; WINDOW];
-    for (to, from) in padded.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    padded
-}
-
-impl Object {
-    /// Notes where the values of the keys that may begin at `keys` stand, if they are keys of the object itself.
-    fn note(&mut self, text: &[u8], at: usize, depth: i32, block: &Block, mut keys: u64) {
-        while keys != 0 {
-            let bit = keys.trailing_zeros();
-            keys &= keys - 1;
-            let behind = text.get(at + bit as usize + 1..).unwrap_or_default();
-            let (value, rest) = match behind.split_first_chunk() {
-                Some((b"eventTime\"", rest)) => (&mut self.time, rest),
-                Some((b"eventName\"", rest)) => (&mut self.name, rest),
-                _ => continue,
-            };
-            // A value that reads like a key has no colon behind it.
-            let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            if rest.get(blanks) == Some(&b':') && block.depth_at(bit, depth) == 1 {
-                *value = Some(text.len() - rest.len() + blanks + 1);
-            }
-        }
-    }
-}
-
-impl Block {
-    /// How deep the byte at an offset in the block lies, if its first byte lies at `depth`.
-    fn depth_at(&self, bit: u32, depth: i32) -> i32 {
-        let before = (1_u64 << bit) - 1;
-        depth + ones(self.opens & before) - ones(self.closes & before)
-    }
-}
-
-/// The offset behind the bracket that brings `depth` to nothing.
-#[inline(never)]
-fn end_in(mut depth: i32, opens: u64, closes: u64) -> Option<usize> {
-    let mut brackets = opens | closes;
-    while brackets != 0 {
-        let lowest = brackets & brackets.wrapping_neg();
-        depth += if opens & lowest == 0 { -1 } else { 1 };
-        if depth <= 0 {
-            return Some(lowest.trailing_zeros() as usize + 1);
-        }
-        brackets ^= lowest;
-    }
-    None
-}
-
-/// The bytes of a block that structure is made of, one bit for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Masks {
-    quote: u64,
-    open: u64,
-    close: u64,
-    /// Whether there is any backslash.
-    backslashes: bool,
-    /// Whether [`Vector::keys`] has anything to find.
-    keys: bool,
-}
-
-trait Vector {
-    fn masks(window: &[u8; WINDOW]) -> Masks;
-    fn backslash(window: &[u8; WINDOW]) -> u64;
-    /// Where an `u` stands; an escape that is none of Unicode's has another letter.
-    fn letter_u(window: &[u8; WINDOW]) -> u64;
-    /// Where a quote has another ten bytes behind it and an `m` eight: it may be that of `"eventTime"`, `"eventName"`.
-    fn keys(window: &[u8; WINDOW]) -> u64;
-    /// Each bit becomes the parity of itself and all below.
-    fn prefix_xor(bits: u64) -> u64;
-}
-
-impl Carry {
-    /// Looks at one block, as far as it is in `mask`, and goes on to the next.
-    #[inline(always)]
-    fn block<V: Vector>(&mut self, window: &[u8; WINDOW], mask: u64) -> Block {
-        let masks = V::masks(window);
-        let mut quote = masks.quote & mask;
-        let mut unicode_escapes = false;
-        if masks.backslashes || self.escaped != 0 {
-            let escaped = self.escapes(V::backslash(window) & mask);
-            unicode_escapes = escaped & V::letter_u(window) != 0;
-            quote &= !escaped;
-        }
-        let strings = V::prefix_xor(quote) ^ self.in_string;
-        self.in_string = all_if_last(strings);
-        Block {
-            opens: masks.open & !strings,
-            closes: masks.close & !strings,
-            begins: quote & strings,
-            keys: masks.keys,
-            unicode_escapes,
-        }
-    }
-
-    /// The bytes that a backslash escapes: those after an odd run of them.
-    ///
-    /// Subtracting the backslashes from their successors ripples through each run, which leaves every second byte
-    /// of it, counted from its start, and the byte behind it if the run is odd.
-    #[inline(always)]
-    fn escapes(&mut self, backslash: u64) -> u64 {
-        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-        let free = backslash & !self.escaped;
-        let alternate = ((free << 1) | ODD).wrapping_sub(free) ^ ODD;
-        let escaped = alternate ^ (backslash | self.escaped);
-        self.escaped = (alternate & backslash) >> 63;
-        escaped
-    }
-}
-
 #[inline(always)]
 fn ones(bits: u64) -> i32 {
     bits.count_ones().cast_signed()
 }
 
-struct Portable;
+impl<'t> Way<'t> {
+    fn new(text: &'t [u8], at: usize) -> Self {
+        Self { text, place: Place { at, ..Place::default() }, escaped: 0, padded: [b' '; BLOCK + WINDOW] }
+    }
 
-/// One bit for each byte of the block that begins `behind` bytes into the window and is `byte` once `fold` is added to
-/// its bits: eight bytes at a time, as numbers.
+    /// The two blocks from `at` on, with white space behind the end of the text.
+    #[inline(always)]
+    fn windows(&mut self, at: usize) -> &[u8; BLOCK + WINDOW] {
+        let rest = self.text.get(at..).unwrap_or_default();
+        if let Some(windows) = rest.first_chunk() {
+            return windows;
+        }
+        self.padded = [b' '; BLOCK + WINDOW];
+        for (to, from) in self.padded.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        &self.padded
+    }
+
+    /// Looks at one block, with escapes and all, and goes on to the next. And whether a `u` is escaped in it.
+    #[inline(always)]
+    fn block<V: Vector>(&mut self, [open, close]: [u8; 2]) -> (Mark, bool) {
+        let (Place { at, mut depth, mut in_string }, mut escaped) = (self.place, self.escaped);
+        let above = depth;
+        let window = part::<0, _>(self.windows(at));
+        let (quotes, opens, closes) = (V::equal(window, b'"'), V::equal(window, open), V::equal(window, close));
+        let mut masks =
+            Masks { quotes_or_opens: quotes | opens, braces: opens | closes, parity: V::prefix_xor(quotes) };
+        let any = escaped | V::equal(window, b'\\') != 0;
+        let unicode_escapes = any && masks.unescape::<V>(window, &mut escaped);
+        let lowest = sink(&mut masks, &mut depth, &mut in_string);
+        self.escaped = escaped;
+        self.place = Place { at: at + BLOCK, depth, in_string };
+        (Mark { at, depth: above, lowest, masks: [masks, Masks::default()] }, unicode_escapes)
+    }
+}
+
+/// The bytes that a backslash escapes: those after an odd run of them.
+///
+/// Subtracting the backslashes from their successors ripples through each run, which leaves every second byte of it,
+/// counted from its start, and the byte behind it if the run is odd.
 #[inline(always)]
-fn equal(window: &[u8; WINDOW], behind: usize, fold: u8, byte: u8) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let each = |byte: u8| u64::from_le_bytes([byte; 8]);
-    let (words, _) = window.get(behind..).unwrap_or_default().as_chunks();
-    words.iter().take(BLOCK / 8).enumerate().fold(0, |mask, (place, word)| {
-        let differs = (u64::from_le_bytes(*word) | each(fold)) ^ each(byte);
-        // The highest bit of each byte that does not differ at all, and then those eight bits side by side.
-        let same = !(((differs & LOW) + LOW) | differs | LOW);
-        mask | ((same >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (place * 8)
-    })
+fn escapes(first_escaped: &mut u64, backslash: u64) -> u64 {
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let free = backslash & !*first_escaped;
+    let alternate = ((free << 1) | ODD).wrapping_sub(free) ^ ODD;
+    let escaped = alternate ^ (backslash | *first_escaped);
+    *first_escaped = (alternate & backslash) >> 63;
+    escaped
 }
 
-impl Vector for Portable {
+impl Object {
+    /// Passes blocks of the object: notes its keys, and where the object ends in them, gives it to `take` and goes on
+    /// with the next. Returns the end of the last one.
     #[inline(always)]
-    fn masks(window: &[u8; WINDOW]) -> Masks {
-        Masks {
-            quote: equal(window, 0, 0, b'"'),
-            // Brackets and braces differ in one bit.
-            open: equal(window, 0, 0x20, b'{'),
-            close: equal(window, 0, 0x20, b'}'),
-            backslashes: Self::backslash(window) != 0,
-            keys: Self::keys(window) != 0,
-        }
-    }
-
-    #[inline(always)]
-    fn backslash(window: &[u8; WINDOW]) -> u64 {
-        equal(window, 0, 0, b'\\')
-    }
-
-    #[inline(always)]
-    fn letter_u(window: &[u8; WINDOW]) -> u64 {
-        equal(window, 0, 0, b'u')
-    }
-
-    #[inline(always)]
-    fn keys(window: &[u8; WINDOW]) -> u64 {
-        equal(window, 0, 0, b'"') & equal(window, 8, 0, b'm') & equal(window, 10, 0, b'"')
-    }
-
-    #[inline(always)]
-    fn prefix_xor(mut bits: u64) -> u64 {
-        for shift in [1, 2, 4, 8, 16, 32] {
-            bits ^= bits << shift;
-        }
-        bits
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_and_si256,
-        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    };
-
-    use super::{Marks, Masks, Object, Place, Structure, Vector, WINDOW, skim};
-
-    #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2")]
-    pub(super) fn pass_avx2(structure: &mut Structure, text: &[u8], start: usize) -> Option<Object> {
-        structure.pass_with::<Avx2>(text, start, |text, place, marks| skim_avx2(text, place, marks))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2")]
-    fn skim_avx2(text: &[u8], place: Place, marks: &mut Marks) -> Place {
-        skim::<Avx2>(text, place, marks)
-    }
-
-    struct Avx2;
-
-    /// The two halves of the block that begins `BEHIND` bytes into a window.
-    #[inline(always)]
-    fn halves<const BEHIND: usize>(window: &[u8; WINDOW]) -> [__m256i; 2] {
-        const { assert!(BEHIND + 64 <= WINDOW) };
-        // SAFETY: inlined only into `pass_avx2`; both loads lie within the window.
-        unsafe {
-            let at = window.as_ptr().add(BEHIND);
-            [_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(32).cast())]
-        }
-    }
-
-    #[inline(always)]
-    fn equal(halves: [__m256i; 2], byte: u8) -> [__m256i; 2] {
-        // SAFETY: inlined only into `pass_avx2`, which has the feature.
-        halves.map(|half| unsafe { _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte.cast_signed())) })
-    }
-
-    #[inline(always)]
-    fn both([a0, a1]: [__m256i; 2], [b0, b1]: [__m256i; 2]) -> [__m256i; 2] {
-        // SAFETY: as above.
-        unsafe { [_mm256_and_si256(a0, b0), _mm256_and_si256(a1, b1)] }
-    }
-
-    #[inline(always)]
-    fn mask([low, high]: [__m256i; 2]) -> u64 {
-        // SAFETY: as above.
-        let [low, high] = [low, high].map(|half| unsafe { _mm256_movemask_epi8(half) }.cast_unsigned());
-        u64::from(high) << 32 | u64::from(low)
-    }
-
-    #[inline(always)]
-    fn any([low, high]: [__m256i; 2]) -> bool {
-        // SAFETY: as above.
-        unsafe { _mm256_movemask_epi8(_mm256_or_si256(low, high)) != 0 }
-    }
-
-    #[inline(always)]
-    fn key(window: &[u8; WINDOW], quote: [__m256i; 2]) -> [__m256i; 2] {
-        both(quote, both(equal(halves::<8>(window), b'm'), equal(halves::<10>(window), b'"')))
-    }
-
-    impl Vector for Avx2 {
-        #[inline(always)]
-        fn masks(window: &[u8; WINDOW]) -> Masks {
-            let bytes = halves::<0>(window);
-            // Brackets and braces differ in one bit.
-            // SAFETY: as above.
-            let folded = bytes.map(|half| unsafe { _mm256_or_si256(half, _mm256_set1_epi8(0x20)) });
-            let quote = equal(bytes, b'"');
-            Masks {
-                quote: mask(quote),
-                open: mask(equal(folded, b'{')),
-                close: mask(equal(folded, b'}')),
-                backslashes: any(equal(bytes, b'\\')),
-                keys: any(key(window, quote)),
+    fn pass(
+        &mut self,
+        text: &[u8],
+        mark: &Mark,
+        mut keys: u128,
+        unicode_escapes: bool,
+        take: &mut impl FnMut(&Self) -> bool,
+    ) -> Option<usize> {
+        self.unicode_escapes |= unicode_escapes;
+        if mark.lowest <= 0 {
+            for end in mark.ends() {
+                self.note(text, mark, &mut keys, end);
+                self.end = mark.at + end;
+                let next = if take(self) { next_object(text, self.end) } else { None };
+                let Some(start) = next else { return Some(self.end) };
+                *self = Self { start, unicode_escapes, ..Self::default() };
             }
         }
+        self.note(text, mark, &mut keys, 2 * BLOCK);
+        None
+    }
 
-        #[inline(always)]
-        fn backslash(window: &[u8; WINDOW]) -> u64 {
-            mask(equal(halves::<0>(window), b'\\'))
-        }
-
-        #[inline(always)]
-        fn letter_u(window: &[u8; WINDOW]) -> u64 {
-            mask(equal(halves::<0>(window), b'u'))
-        }
-
-        #[inline(always)]
-        fn keys(window: &[u8; WINDOW]) -> u64 {
-            mask(key(window, equal(halves::<0>(window), b'"')))
-        }
-
-        #[inline(always)]
-        fn prefix_xor(bits: u64) -> u64 {
-            // SAFETY: as above.
-            unsafe {
-                let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
-                _mm_cvtsi128_si64(product).cast_unsigned()
+    /// Notes where the values of the keys before `end` stand that are keys of the object itself.
+    #[inline(always)]
+    fn note(&mut self, text: &[u8], mark: &Mark, keys: &mut u128, end: usize) {
+        loop {
+            let offset = keys.trailing_zeros() as usize;
+            if offset >= end {
+                break;
+            }
+            *keys &= *keys - 1;
+            let behind = text.get(mark.at + offset..).unwrap_or_default();
+            let Some((&[b'"', v0, v1, v2, v3, v4, v5, v6, v7, b'e', b'"'], rest)) = behind.split_first_chunk() else {
+                continue;
+            };
+            // One number is compared faster than eight bytes.
+            let word = u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]);
+            let value = if word == u64::from_le_bytes(*b"eventTim") {
+                &mut self.time
+            } else if word == u64::from_le_bytes(*b"eventNam") {
+                &mut self.name
+            } else {
+                continue;
+            };
+            // A value that reads like a key has no colon behind it.
+            let colon = skip_blank(rest, 0);
+            if rest.get(colon) == Some(&b':') && mark.begins_at_the_top(offset) {
+                *value = Some(text.len() - rest.len() + colon + 1);
             }
         }
     }
+}
+
+/// Where the object begins that follows behind a comma.
+#[inline(always)]
+fn next_object(text: &[u8], end: usize) -> Option<usize> {
+    if let Some(b",{") = text.get(end..end + 2) {
+        return Some(end + 1);
+    }
+    let comma = skip_blank(text, end);
+    text.get(comma).filter(|byte| **byte == b',')?;
+    let start = skip_blank(text, comma + 1);
+    (text.get(start) == Some(&b'{')).then_some(start)
+}
+
+impl Mark {
+    /// The offsets behind the brackets that bring the depth to nothing, or keep it there.
+    #[inline(always)]
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        let [first, second] = self.masks.map(|masks| masks.braces & !masks.parity);
+        let outside = both([first, second]);
+        let [first, second] = self.masks.map(|masks| masks.quotes_or_opens);
+        let mut depth = self.depth;
+        let mut closes = outside & !both([first, second]);
+        let mut opens = outside ^ closes;
+        std::iter::from_fn(move || {
+            while depth <= closes.count_ones().cast_signed() && closes != 0 {
+                let close = closes & closes.wrapping_neg();
+                depth += (opens & (close - 1)).count_ones().cast_signed() - 1;
+                opens &= !(close - 1);
+                closes ^= close;
+                if depth <= 0 {
+                    return Some(close.trailing_zeros() as usize + 1);
+                }
+            }
+            None
+        })
+    }
+
+    /// Whether a string begins at a bit of a half, in the object itself and nothing that is in it.
+    #[inline(always)]
+    fn begins_at_the_top(&self, offset: usize) -> bool {
+        let [first, second] = self.masks;
+        let (masks, above) = if offset < BLOCK { (first, 0) } else { (second, first.deeper()) };
+        let bit = 1 << (offset % BLOCK);
+        let before = Masks { braces: masks.braces & (bit - 1), ..masks };
+        masks.quotes_or_opens & masks.parity & bit != 0 && self.depth + above + before.deeper() == 1
+    }
+}
+
+impl Masks {
+    /// By how much it leads deeper.
+    #[inline(always)]
+    fn deeper(&self) -> i32 {
+        let outside = self.braces & !self.parity;
+        ones(outside) - 2 * ones(outside & !self.quotes_or_opens)
+    }
+}
+
+#[inline(always)]
+fn both([first, second]: [u64; 2]) -> u128 {
+    u128::from(second) << BLOCK | u128::from(first)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The plainest reading of the object at `start`: one byte after the other. And whether any `u` is escaped.
-    fn plain(text: &[u8], start: usize) -> (Option<Object>, bool) {
-        let (mut depth, mut in_string, mut escaped, mut unicode) = (0, false, false, false);
-        let mut object = Object::default();
-        for (place, byte) in text.iter().enumerate().skip(start) {
-            unicode |= escaped && *byte == b'u';
-            match byte {
-                b'"' if !escaped => {
-                    in_string = !in_string;
-                    for (key, value) in [("\"eventTime\"", &mut object.time), ("\"eventName\"", &mut object.name)] {
-                        let behind = text[place..].strip_prefix(key.as_bytes()).unwrap_or_default();
-                        let blanks = behind.iter().take_while(|byte| **byte == b' ').count();
-                        if in_string && depth == 1 && behind.get(blanks) == Some(&b':') {
-                            *value = Some(text.len() - behind.len() + blanks + 1);
-                        }
-                    }
-                }
-                b'{' | b'[' if !in_string => depth += 1,
-                b'}' | b']' if !in_string => {
-                    depth -= 1;
-                    if depth <= 0 {
-                        object.end = place + 1;
-                        return (Some(object), unicode);
-                    }
-                }
-                _ => {}
-            }
-            escaped = *byte == b'\\' && !escaped;
-        }
-        (None, unicode)
-    }
-
-    /// Checks each object and list of a text, from the first bracket on and then from the next behind its end.
-    fn check(text: &[u8]) {
-        for set in InstructionSet::available() {
-            let mut structure = Structure::new(set);
-            let mut start = 0;
-            while let Some(bracket) = text[start..].iter().position(|byte| matches!(byte, b'{' | b'[')) {
-                start += bracket;
-                let shown = || format!("{set:?} from {start}: {}", String::from_utf8_lossy(text));
-                let (expected, unicode) = plain(text, start);
-                let found = structure.pass(text, start);
-                // The blocks that hold its ends are looked at as a whole.
-                assert!(found.is_none_or(|object| object.unicode_escapes || !unicode), "{}", shown());
-                let found = found.map(|object| Object { unicode_escapes: false, ..object });
-                assert_eq!(found, expected, "{}", shown());
-                let Some(object) = found else { break };
-                // Between objects there is no string: only then is the state known there.
-                start = object.end;
-                start += text[start..].iter().position(|byte| *byte != b' ' && *byte != b',').unwrap_or(0);
-                if !matches!(text.get(start), Some(b'{' | b'[')) {
-                    break;
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_is_one_of_the_object_itself() {
-        for (text, found) in [
-            (r#"{"eventTime":1}"#, true),
-            (r#"{"b":{"eventTime":1},"eventTime" : 2}"#, true),
-            (r#"{"b":{"eventTime":1}}"#, false),
-            (r#"{"b":"\"eventTime\":1"}"#, false),
-            (r#"{"b":["eventTime"]}"#, false),
-            (r#"{"b":"eventTime"}"#, false),
-            (r#"{"b":"eventTime","eventTime":1}"#, true),
-            (r#"{"b":1},{"eventTime":1}"#, false),
-        ] {
-            check(text.as_bytes());
-            for set in InstructionSet::available() {
-                let object = Structure::new(set).pass(text.as_bytes(), 0).expect(text);
-                assert_eq!(object.time.is_some(), found, "{set:?}: {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn escapes_that_may_hide_text_are_noted() {
-        let long = format!(r#"{{"a":"{}\u0041"}}"#, " ".repeat(57));
-        let far = format!(r#"{{"a":"\u0041{}"}},{{"a":1}}"#, " ".repeat(100));
-        for set in InstructionSet::available() {
-            let mut structure = Structure::new(set);
-            for (text, expected) in [
-                (r#"{"a":"\\u0041"}"#, false),
-                (r#"{"a":"\u0041"}"#, true),
-                ("{\"a\":\"\\n\nu\"}", false),
-                (&*long, true),
-            ] {
-                structure.begin();
-                let object = structure.pass(text.as_bytes(), 0).expect(text);
-                assert_eq!(object.unicode_escapes, expected, "{set:?}: {text}");
-            }
-            structure.begin();
-            let first = structure.pass(far.as_bytes(), 0).expect("an object");
-            let second = structure.pass(far.as_bytes(), first.end + 1).expect("an object");
-            assert_eq!((first.unicode_escapes, second.unicode_escapes), (true, false), "{set:?}");
-        }
-    }
-
-    #[test]
-    fn strings_escapes_and_nesting_do_not_deceive() {
-        for text in [
-            "{}",
-            r#"{"a":[1,{"b":"}"}],"c":"\"}"} {"#,
-            r#"{"a":"\\"}"#,
-            r#"{"a":"\\\"}{\\"}"#,
-            r#"{"a":"{\"eventName\":\"Decrypt\"}"}x"#,
-            r#"{"unclosed": "}"#,
-            "{",
-            "",
-        ] {
-            check(text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn every_instruction_set_agrees_on_any_text() {
-        let alphabet = br#""\{}[]mu:, "#;
-        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
-        for round in 0..4_000_usize {
-            let mut text = vec![b'{'];
-            for _ in 0..round % 400 {
-                match next() % 40 {
-                    0 => text.extend_from_slice(br#""eventTime":"#),
-                    1 => text.extend_from_slice(br#""eventName" :"#),
-                    2 => text.extend_from_slice(b"},{"),
-                    random => text.push(alphabet[usize::try_from(random).unwrap() % alphabet.len()]),
-                }
-            }
-            check(&text);
-            // Long runs of backslashes across blocks.
-            let mut text = br#"{"a":""#.to_vec();
-            text.extend(std::iter::repeat_n(b'\\', usize::try_from(next() % 140).unwrap()));
-            text.extend_from_slice(br#""}"}]}"#);
-            check(&text);
-        }
-    }
-
-    #[test]
-    fn this_machine_has_more_than_the_portable_way_or_says_so() {
-        assert!(InstructionSet::available().contains(&InstructionSet::detect()));
-    }
-}
+mod tests;

@@ -95,7 +95,9 @@ impl Unpacker {
         let rest = packed.get(MAGIC.len()..)?;
         let size = u32::from_le_bytes(*packed.last_chunk()?);
         let size = usize::try_from(size).ok().filter(|size| *size <= SMALL_UNPACKED)?;
-        if self.magic.find(rest).is_some() || u64::try_from(size).ok()? > limits.unpacked {
+        // Behind a member's magic stand flags, of which three are never set (RFC 1952, section 2.3.1.2).
+        let members = |at: usize| rest.get(at + MAGIC.len()).is_none_or(|flags| flags & 0xe0 == 0);
+        if self.magic.find_iter(rest).any(members) || u64::try_from(size).ok()? > limits.unpacked {
             return None;
         }
         if self.text.len() < size {
