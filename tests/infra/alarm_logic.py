@@ -227,19 +227,26 @@ class History:
         resources = Template(ROOT / "infra/alarms.yaml", parameters).resources()
         self.composites = [r for r in resources if r["Type"].endswith("CompositeAlarm")]
         alarms = [r for r in resources if r["Type"].endswith("::Alarm") and "Threshold" in r]
-        self.alarms = [alarm for alarm in alarms if self.period(alarm) == period]
-        self.still = [alarm["AlarmName"] for alarm in alarms if self.period(alarm) != period]
-        self.points = self.published(file["healthy"])
+        self.points = self.published(file["healthy"], history.get("data", {}), history.get("runs", "+"))
+        self.well = self.published(file["healthy"], {}, "+")
+        # Those of another period, and those of which nothing changes, are put once, and stay as they are.
+        everything = self.name == "healthy" or history.get("new")
+        played = [a for a in alarms if self.period(a) == period and (everything or self.changes(a))]
+        self.alarms, self.still = played, [alarm["AlarmName"] for alarm in alarms if alarm not in played]
         self.found = {}
+
+    def changes(self, alarm):
+        """Whether the alarm ever sees another thing than it does while all is well."""
+        return any(self.series(alarm, now) != self.series(alarm, now, self.well) for now in range(self.steps))
 
     @staticmethod
     def period(alarm):
         stats = [line["MetricStat"]["Period"] for line in alarm.get("Metrics", []) if "MetricStat" in line]
         return str(stats[0] if stats else alarm["Period"])
 
-    def published(self, healthy):
+    def published(self, healthy, data, runs):
         """By metric, the period of each point, its value, and the period in which it shows."""
-        data, runs = self.history.get("data", {}), items(self.history.get("runs", "+"), self.steps)
+        runs = items(runs, self.steps)
         assert data.keys() <= healthy.keys(), data
         points = {}
         for name, well in healthy.items():
@@ -252,12 +259,13 @@ class History:
             points[name.removeprefix("AWS/")] = of
         return points
 
-    def series(self, alarm, now):
+    def series(self, alarm, now, points=None):
         """What the alarm holds against its threshold, as far as it can be seen in a period."""
 
         def seen(metric):
             dimension = "".join(d["Value"] + "/" for d in metric.get("Dimensions", []))
-            return {p: value for p, value, shows in self.points[dimension + metric["MetricName"]] if shows <= now}
+            of = (points or self.points)[dimension + metric["MetricName"]]
+            return {p: value for p, value, shows in of if shows <= now}
 
         lines, last = {}, None
         for line in alarm.get("Metrics", []):
@@ -271,6 +279,7 @@ class History:
         told = {name: "".join(items(text, self.steps)) for name, text in self.history["states"].items()}
         known = {name: "".join(items(text, self.steps)) for name, text in wrong.get("states", {}).items()}
         names = [alarm["AlarmName"].removeprefix(self.prefix + "-") for alarm in self.alarms + self.composites]
+        assert told.keys() <= set(names), f"{self.name}: {told.keys() - set(names)} never change"
         right = {name: told.get(name, "O" * self.steps) for name in names}
         return right, known, wrong.get("why")
 
@@ -365,6 +374,7 @@ def run(program, folder, file):
                     if time.time() % 60 > 40:
                         time.sleep(60.5 - time.time() % 60)
                     states = play(client, playing, step, pool)
+                print("alarm_logic: period", step, file=sys.stderr)
                 for history in playing:
                     for alarm in history.alarms + history.composites:
                         name = alarm["AlarmName"].removeprefix(history.prefix + "-")

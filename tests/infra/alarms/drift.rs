@@ -167,7 +167,7 @@ fn expected_composite(alarm: &CompositeAlarm, stack: &str, given: &BTreeMap<Stri
     told
 }
 
-/// Numbers as texts: CloudFormation takes both.
+/// Numbers as texts: `CloudFormation` takes both.
 fn even(value: &Value) -> Value {
     match value {
         Value::Number(number) => number.to_string().into(),
@@ -281,7 +281,7 @@ fn parameters_have_the_defaults_of_the_catalogue_and_say_what_they_take() {
     }
     assert_eq!(parameters["PeriodSeconds"]["AllowedValues"], json!(PERIODS));
     let groups = &template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
-    let grouped = groups.as_array().expect("groups").iter().flat_map(|group| group["Parameters"].as_array());
+    let grouped = groups.as_array().expect("groups").iter().filter_map(|group| group["Parameters"].as_array());
     let grouped: BTreeSet<String> = grouped.flatten().map(plain).collect();
     assert_eq!(grouped, parameters.keys().cloned().collect());
 }

@@ -13,7 +13,8 @@ use super::math::Series;
 pub(crate) struct Histories {
     pub(crate) parameters: BTreeMap<String, String>,
     healthy: BTreeMap<String, String>,
-    pub(crate) histories: Vec<History>,
+    #[serde(rename = "histories")]
+    pub(crate) all: Vec<History>,
 }
 
 /// One history. Each list is of one item a period; `*5` repeats one, and the last one goes on to the end.
@@ -70,8 +71,8 @@ fn items(list: &str, steps: i64) -> Vec<String> {
     }
     let steps = usize::try_from(steps).expect("a number");
     assert!(items.len() <= steps, "{list}: more than {steps}");
-    let last = items.last().expect("an item").clone();
-    items.resize(steps, last);
+    let end = items.last().expect("an item").clone();
+    items.resize(steps, end);
     items
 }
 

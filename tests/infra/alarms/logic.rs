@@ -12,7 +12,7 @@ use super::template::Template;
 
 fn outcomes(histories: &Histories, template: &Template) -> BTreeMap<String, (Outcome, Outcome)> {
     let resources = template.resources();
-    let all = histories.histories.iter();
+    let all = histories.all.iter();
     all.map(|history| (history.name.clone(), (history.expected(), histories.play(history, &resources)))).collect()
 }
 
@@ -21,7 +21,7 @@ fn every_history_leads_to_what_it_states() {
     let histories = Histories::load();
     let template = Template::load("alarms.yaml", &histories.parameters);
     let outcomes = outcomes(&histories, &template);
-    assert_eq!(outcomes.len(), histories.histories.len(), "names stand once");
+    assert_eq!(outcomes.len(), histories.all.len(), "names stand once");
     assert!(outcomes.len() > 50);
     let wrong: Vec<String> = outcomes
         .iter()
@@ -33,7 +33,7 @@ fn every_history_leads_to_what_it_states() {
 
 #[test]
 fn one_cause_notifies_once() {
-    for history in &Histories::load().histories {
+    for history in &Histories::load().all {
         let expected = history.expected();
         let counts = [&expected.pages, &expected.tickets, &expected.ends].map(|counts| counts.values());
         assert!(counts.into_iter().flatten().all(|count| *count == 1), "{}", history.name);
@@ -48,9 +48,9 @@ fn one_cause_notifies_once() {
 #[test]
 fn every_alarm_has_a_history_in_which_it_fires_and_one_spike() {
     let histories = Histories::load();
-    let names: BTreeSet<&str> = histories.histories.iter().map(|history| history.name.as_str()).collect();
+    let names: BTreeSet<&str> = histories.all.iter().map(|history| history.name.as_str()).collect();
     let fired: BTreeSet<String> = histories
-        .histories
+        .all
         .iter()
         .flat_map(|history| history.expected().states)
         .filter(|(_, states)| states.contains('A'))
@@ -69,7 +69,7 @@ fn every_alarm_has_a_history_in_which_it_fires_and_one_spike() {
 
 #[test]
 fn nothing_is_told_to_be_well_while_the_analyzer_does_not_see() {
-    for history in &Histories::load().histories {
+    for history in &Histories::load().all {
         let expected = history.expected();
         let unsighted = expected.states.get("unsighted").is_some_and(|states| states.ends_with('A'));
         let cleared = expected.ends.keys().any(|name| name.ends_with("all-clear"));
@@ -125,14 +125,18 @@ fn broken(histories: &Histories, template: &Value, name: &str, change: impl Fn(&
     change(&mut template);
     let resources = Template::new(template, &histories.parameters).resources();
     let (own, others): (Vec<_>, Vec<_>) =
-        histories.histories.iter().partition(|history| history.name.starts_with(&format!("{name}:")));
+        histories.all.iter().partition(|history| history.name.starts_with(&format!("{name}:")));
     let mut all = own.into_iter().chain(others);
     all.find(|history| history.expected() != histories.play(history, &resources)).map(|history| history.name.clone())
 }
 
+/// A change of the properties of an alarm.
+type Change = fn(&mut Value);
+
 /// The properties of a metric alarm or a composite.
 fn properties<'a>(template: &'a mut Value, name: &str, by_stack: bool) -> &'a mut Value {
-    let logical: String = name.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+    let words: Vec<String> = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+    let logical = words.concat();
     let resources = &mut template["Resources"];
     if by_stack {
         &mut resources["Fn::ForEach::StackAlarms"][2][format!("{logical}&{{Stack}}")]["Properties"]
@@ -143,7 +147,7 @@ fn properties<'a>(template: &'a mut Value, name: &str, by_stack: bool) -> &'a mu
 
 #[test]
 fn each_threshold_count_and_treatment_is_held_by_a_history() {
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("a threshold out of reach", |alarm| {
             let above = alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold";
             alarm["Threshold"] = if above { json!(1_000_000) } else { json!(-1) };
@@ -183,7 +187,7 @@ fn each_suppressor_is_held_by_a_history() {
     let template = Template::load("alarms.yaml", &histories.parameters).template;
     for composite in COMPOSITES.iter().filter(|composite| composite.suppressor.is_some()) {
         let by_stack = composite.scope == Scope::Stack;
-        let changes: [(&str, fn(&mut Value)); 2] = [
+        let changes: [(&str, Change); 2] = [
             ("none", |alarm| {
                 alarm.as_object_mut().expect("properties").remove("ActionsSuppressor");
             }),

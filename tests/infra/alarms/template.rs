@@ -1,4 +1,4 @@
-//! A template as CloudFormation makes it: loops written out, conditions decided, functions worked out.
+//! A template as `CloudFormation` makes it: loops written out, conditions decided, functions worked out.
 
 use std::collections::BTreeMap;
 
