@@ -11,4 +11,7 @@ pub mod imds;
 pub mod limiter;
 pub mod machine;
 pub mod observation;
+pub mod platform;
+pub mod quota;
 pub mod state;
+pub mod telemetry;

@@ -1,6 +1,8 @@
-//! How often one instance asks the Auto Scaling API, so that a fleet of them can afford it. `Schedule` decides when, and is
+//! How often one instance asks the Auto Scaling API, so that a fleet of them can afford it. [`Schedule`] decides when, and is
 //! a plain value; [`Limited`] puts it around a client.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use exposure_core::lifecycle::LifecycleState;
@@ -57,6 +59,13 @@ impl Pace {
 /// A pause, drawn out by up to a quarter, so that instances which fell into step fall out of it again.
 fn spread(pause: Duration, random: f64) -> Duration {
     pause.saturating_add(pause.mul_f64(random.clamp(0.0, 1.0) / 4.0))
+}
+
+/// A number from 0 to 1, random enough for a pause: the standard library seeds its hash maps with it.
+#[must_use]
+pub fn random() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or(0);
+    f64::from(bits) / f64::from(u32::MAX)
 }
 
 /// When one instance may ask next.

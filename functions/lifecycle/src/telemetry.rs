@@ -11,6 +11,8 @@ use exposure_core::metrics::{
     API_FALLBACK, API_FALLBACK_FAILED, API_LATENCY, FAIL_OPEN, IMDS_ABSENT, IMDS_LATENCY, IMDS_UNREACHABLE, Metric,
 };
 
+use exposure_core::stacks::UNASSIGNED;
+
 use crate::check::Round;
 use crate::machine::Source;
 use crate::observation::{Api, ImdsOutcome};
@@ -94,20 +96,23 @@ impl Tally {
     }
 }
 
-/// A stack as a dimension's value: printable ASCII and at most 1,024 characters (CloudWatch API, `Dimension`); others are
-/// percent-encoded, as the analyzer does, so that both stand in one row.
+/// A stack as the value of its dimension, spelt as the analyzer spells it, so that both stand in one row: `%`, everything
+/// that is not printable ASCII, and blanks at either end are percent-encoded. A name too long for that (1,024 characters;
+/// CloudWatch API, `Dimension`) is of no stack here.
 #[must_use]
 pub fn dimension_value(stack: &str) -> String {
+    let last = stack.len().saturating_sub(1);
     let mut value = String::new();
-    for byte in stack.bytes() {
-        if (b' '..=b'~').contains(&byte) {
+    for (at, byte) in stack.bytes().enumerate() {
+        let is_plain = byte.is_ascii_graphic() && byte != b'%' || byte == b' ' && at != 0 && at != last;
+        if is_plain {
             value.push(char::from(byte));
         } else {
-            value.push_str(&format!("%{byte:02X}"));
+            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase();
+            value.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
-    value.truncate(1_024);
-    if value.trim().is_empty() { exposure_core::stacks::UNASSIGNED.to_owned() } else { value }
+    if (1..=1_024).contains(&value.len()) { value } else { UNASSIGNED.to_owned() }
 }
 
 #[cfg(test)]
@@ -159,10 +164,10 @@ pub(crate) mod tests {
 
     #[test]
     fn stacks_are_spelt_as_dimensions_must_be() {
-        let table = [("Nighttime", "Nighttime"), ("Café", "Caf%C3%A9"), ("", "unassigned"), (" ", "unassigned"), ("a\nb", "a%0Ab")];
+        let table = [("Nighttime", "Nighttime"), ("Café", "Caf%C3%A9"), ("", "unassigned"), (" ", "%20"), ("a\n%", "a%0A%25")];
         for (stack, expected) in table {
             assert_eq!(dimension_value(stack), expected, "{stack:?}");
         }
-        assert_eq!(dimension_value(&"x".repeat(2_000)).len(), 1_024);
+        assert_eq!(dimension_value(&"x".repeat(2_000)).as_str(), "unassigned");
     }
 }

@@ -1,0 +1,9 @@
+//! `lifecycle-check`, the real binary and its library, against a scripted IMDS and an Auto Scaling endpoint on loopback.
+#![cfg(unix)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests fails the test")]
+
+mod aws;
+mod imds;
+mod once;
+mod program;
+mod server;
