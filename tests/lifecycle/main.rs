@@ -3,7 +3,10 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests fails the test")]
 
 mod aws;
+mod bad_days;
+mod client;
 mod imds;
 mod once;
 mod program;
+mod scenarios;
 mod server;

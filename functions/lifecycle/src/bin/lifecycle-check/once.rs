@@ -9,7 +9,7 @@ use exposure_lifecycle::check::{Checker, Monotonic};
 use exposure_lifecycle::imds::ImdsClient;
 use exposure_lifecycle::limiter::{Limited, Pace, Schedule};
 use exposure_lifecycle::machine::{Decision, Rules, Source};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{Format, Once};
 use crate::out::complain;
@@ -34,20 +34,31 @@ pub(crate) async fn run(once: &Once) -> Result<ExitCode> {
     }
     let line = match once.format {
         Format::Text => decision.state.to_string(),
-        Format::Json => json(&decision).to_string(),
+        Format::Json => serde_json::to_string(&Answer::of(&decision))?,
     };
     // The exit code says it too, to whoever has closed the output.
     let _ = writeln!(io::stdout(), "{line}");
     Ok(ExitCode::from(decision.state.exit_code()))
 }
 
-/// The decision as it is printed.
-pub(crate) fn json(decision: &Decision) -> Value {
-    json!({
-        "state": decision.state.as_str(),
-        "source": decision.source.as_str(),
-        "reason": decision.reason.to_string(),
-        "imds": decision.imds.as_str(),
-        "age_seconds": decision.age.as_secs(),
-    })
+/// A decision as it is printed, its members in this order.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer<'a> {
+    state: &'a str,
+    source: &'a str,
+    reason: String,
+    imds: &'a str,
+    age_seconds: u64,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn of(decision: &'a Decision) -> Self {
+        Self {
+            state: decision.state.as_str(),
+            source: decision.source.as_str(),
+            reason: decision.reason.to_string(),
+            imds: decision.imds.as_str(),
+            age_seconds: decision.age.as_secs(),
+        }
+    }
 }

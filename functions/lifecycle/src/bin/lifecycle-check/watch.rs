@@ -173,7 +173,7 @@ impl Watcher {
         let decision = &round.decision;
         let told = Told { state: decision.state.clone(), source: decision.source, imds: decision.imds };
         if self.told.as_ref() != Some(&told) {
-            let mut line = once::json(decision);
+            let mut line = json!(once::Answer::of(decision));
             self.identify(&mut line, "state");
             self.out.line(line);
             self.told = Some(told);
