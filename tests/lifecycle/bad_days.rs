@@ -80,7 +80,7 @@ fn a_kill_in_the_middle_loses_no_transition_and_one_after_it_repeats_none() {
     let (imds, folder) = (Imds::start(), tempfile::tempdir().expect("a folder"));
     imds.target([says("Terminated")]);
     let log = folder.path().join("log");
-    let lines = format!("echo $LIFECYCLE_ATTEMPT >> {0}\n[ $LIFECYCLE_ATTEMPT = 2 ] || sleep 600", log.display());
+    let lines = format!("echo $LIFECYCLE_ATTEMPT $$ >> {0}\n[ $LIFECYCLE_ATTEMPT = 2 ] || exec sleep 600", log.display());
     let mut daemon = Daemon::start(&mut watch(&imds, None, &folder, &lines));
     wait_for_file(&log);
     daemon.signal("KILL");
@@ -92,9 +92,12 @@ fn a_kill_in_the_middle_loses_no_transition_and_one_after_it_repeats_none() {
     let daemon = Daemon::start(&mut watch(&imds, None, &folder, &lines));
     daemon.wait_for_state("Terminated", "imds");
     std::thread::sleep(Duration::from_millis(400));
-    assert_eq!(std::fs::read_to_string(&log).expect("a log"), "1\n2\n");
-    // The orphan of the first attempt.
-    let _ = Command::new("sh").args(["-c", &format!("pkill -P 1 -f {}", folder.path().display())]).status();
+    let log = std::fs::read_to_string(&log).expect("a log");
+    let attempts: Vec<(&str, &str)> = log.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!(attempts.iter().map(|(attempt, _)| *attempt).collect::<Vec<_>>(), ["1", "2"]);
+    // The command of the first one lives on as an orphan: who kills the watch kills its group, as systemd does.
+    let kill = format!("kill -KILL {}", attempts[0].1);
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
 }
 
 #[test]

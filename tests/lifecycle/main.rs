@@ -9,4 +9,6 @@ mod imds;
 mod once;
 mod program;
 mod scenarios;
+mod serve;
 mod server;
+mod telemetry;

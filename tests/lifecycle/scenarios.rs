@@ -157,10 +157,8 @@ fn play(scenario: &Scenario) {
     assert_eq!((events("imds_absent_begins"), events("imds_absent_ends")), scenario.absences, "{name}: {}", tell());
     assert!(daemon.stop().success(), "{name}");
 
-    // The floor: 60 s, which is a sixtieth of a second here, and pauses that grow to five minutes.
+    // Pauses that grow to five minutes. (That none is under the floor is a property of the schedule, tested there.)
     let calls = aws.calls("DescribeAutoScalingInstances");
-    let gaps: Vec<Duration> = calls.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
-    assert!(gaps.iter().all(|gap| *gap >= Duration::from_millis(15)), "{name}: {gaps:?}");
     let minutes: u64 = scenario.phases.iter().map(|phase| phase.minutes).sum();
     assert!(calls.iter().filter(|call| call.at <= last).count() as u64 <= minutes / 5 + 20, "{name}: {}", calls.len());
 }
