@@ -5,8 +5,11 @@
 mod aws;
 mod bad_days;
 mod client;
+mod fleet;
 mod imds;
+mod library;
 mod once;
+mod policy;
 mod program;
 mod scenarios;
 mod serve;
