@@ -138,20 +138,21 @@ impl Inner {
             xml("DescribeAutoScalingInstances", &text)
         };
         match says {
-            Says::State(state) => list(&row(&instance, state), None),
             Says::NoGroup => list("", None),
             Says::Late(pages, _) if page < pages => {
                 self.says.push_front(says);
                 let rows = if page == 0 { row("i-0fedcba9876543210", "Terminating") } else { String::new() };
                 list(&rows, Some(page + 1))
             }
-            Says::Late(_, state) => list(&row(&instance, state), None),
+            Says::State(state) | Says::Late(_, state) => list(&row(&instance, state), None),
             Says::Endless => {
                 self.says.push_front(says);
                 list("", Some(page + 1))
             }
             Says::Throttled => error(400, "Throttling", "Rate exceeded"),
-            Says::Denied => error(403, "AccessDenied", "not authorized to perform autoscaling:DescribeAutoScalingInstances"),
+            Says::Denied => {
+                error(403, "AccessDenied", "not authorized to perform autoscaling:DescribeAutoScalingInstances")
+            }
             Says::Down => Act::new(503, "no"),
             Says::Hangs(time) => Act::Slow(time, Box::new(Act::Drop)),
             Says::Drops => Act::Drop,

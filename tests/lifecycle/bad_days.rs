@@ -71,7 +71,8 @@ fn a_stop_during_a_command_is_bounded_and_the_command_runs_again_at_the_next_sta
     std::thread::sleep(Duration::from_millis(400));
     assert!(daemon.stop().success());
     assert_eq!(daemon.commands(), []);
-    let attempts: Vec<String> = std::fs::read_to_string(&log).expect("a log").lines().map(|l| l[..1].to_owned()).collect();
+    let attempts: Vec<String> =
+        std::fs::read_to_string(&log).expect("a log").lines().map(|l| l[..1].to_owned()).collect();
     assert_eq!(attempts, ["1", "2"]);
 }
 
@@ -80,7 +81,8 @@ fn a_kill_in_the_middle_loses_no_transition_and_one_after_it_repeats_none() {
     let (imds, folder) = (Imds::start(), tempfile::tempdir().expect("a folder"));
     imds.target([says("Terminated")]);
     let log = folder.path().join("log");
-    let lines = format!("echo $LIFECYCLE_ATTEMPT $$ >> {0}\n[ $LIFECYCLE_ATTEMPT = 2 ] || exec sleep 600", log.display());
+    let lines =
+        format!("echo $LIFECYCLE_ATTEMPT $$ >> {0}\n[ $LIFECYCLE_ATTEMPT = 2 ] || exec sleep 600", log.display());
     let mut daemon = Daemon::start(&mut watch(&imds, None, &folder, &lines));
     wait_for_file(&log);
     daemon.signal("KILL");

@@ -79,7 +79,8 @@ fn live(life: &Life, weather: Option<&Weather>, dice: &mut Dice, day: &mut Day) 
         } else if memory.is_settled_absent() && schedule.due(at, dice.roll()) <= at {
             day.calls.push(now);
             let bad = weather.filter(|weather| (weather.from..weather.to).contains(&now));
-            let outcome = bad.map_or_else(|| Api::Known(LifecycleState::new(current)), |weather| weather.outcome.clone());
+            let outcome =
+                bad.map_or_else(|| Api::Known(LifecycleState::new(current)), |weather| weather.outcome.clone());
             schedule.answered(at, at, &outcome, dice.roll());
             (memory, decision) = step(&memory, &Observation::Api(outcome), at, &rules);
         }
@@ -183,10 +184,7 @@ fn an_exposure_of_all_at_once_has_the_published_onset_and_no_echo() {
 #[test]
 fn after_an_outage_or_throttling_the_fleet_comes_back_out_of_step_and_in_bounded_time() {
     let pace = Pace::default();
-    let table = [
-        (Api::Failed, pace.failing.mul_f64(1.25)),
-        (Api::Throttled, pace.broken_longest.mul_f64(2.5)),
-    ];
+    let table = [(Api::Failed, pace.failing.mul_f64(1.25)), (Api::Throttled, pace.broken_longest.mul_f64(2.5))];
     for (outcome, longest_pause) in table {
         let (from, to) = (40_000, 43_600);
         let weather = Weather { from, to, outcome: outcome.clone() };
@@ -207,7 +205,12 @@ fn without_an_exposure_nobody_asks() {
     let mut dice = Dice(4);
     let mut day = Day::default();
     for _ in 0..10 {
-        live(&Life { exposed: None, changes: vec![(30_000, "Terminating:Wait", Target::Terminated)] }, None, &mut dice, &mut day);
+        live(
+            &Life { exposed: None, changes: vec![(30_000, "Terminating:Wait", Target::Terminated)] },
+            None,
+            &mut dice,
+            &mut day,
+        );
     }
     assert!(day.calls.is_empty() && day.longest_wrong == 0);
 }

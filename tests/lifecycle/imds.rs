@@ -1,4 +1,4 @@
-//! A scripted IMDS: a script for each path, played a request at a time, its last act for ever; tokens as IMDSv2 has them.
+//! A scripted IMDS: a script for each path, played a request at a time, its last act for ever; tokens as `IMDSv2` has them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -113,7 +113,7 @@ impl Inner {
             });
         }
         let token = request.header("x-aws-ec2-metadata-token").and_then(|token| token.strip_prefix("token-"));
-        if !token.and_then(|number| number.parse().ok()).is_some_and(|number: u64| number > self.revoked) {
+        if token.and_then(|number| number.parse().ok()).is_none_or(|number: u64| number <= self.revoked) {
             return Act::new(401, "");
         }
         let Some(script) = self.scripts.get_mut(&request.path) else { return gone() };

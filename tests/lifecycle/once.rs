@@ -81,7 +81,8 @@ fn every_outcome_has_its_state_source_and_exit_code() {
         let mut command = command(&imds, Some(&aws));
         command.args(["once", "--format", "json", "--settle", "10ms", "--api-timeout", "500ms"]);
         let ran = exposure_tests::run(&mut command);
-        let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{name}: {} {}", ran.out, ran.err));
+        let answer: Value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{name}: {} {}", ran.out, ran.err));
         let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
         let found = (text("state"), text("source"), text("imds"), ran.code.expect("a code"));
         let (state, source, outcome, code) = expected;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::aws::{Aws, GROUP, Says, field};
-use crate::imds::{Imds, INSTANCE, gone, says};
+use crate::imds::{INSTANCE, Imds, gone, says};
 use crate::program::{Daemon, command, script, wait};
 
 /// The actions of the policy's statements that allow.
@@ -69,7 +69,11 @@ fn the_action_is_completed_only_after_the_group_waits_with_heartbeats_before() {
     imds.target([says("Terminated")]);
     let mut watch = command(&imds, Some(&aws));
     watch.args(["watch", "--interval", "10s", "--time-scale", "300", "--heartbeat", "30s"]);
-    watch.args(["--complete-lifecycle-action", "drain", "--on-terminating"]).arg(hook).arg("--state-dir").arg(folder.path());
+    watch
+        .args(["--complete-lifecycle-action", "drain", "--on-terminating"])
+        .arg(hook)
+        .arg("--state-dir")
+        .arg(folder.path());
     let mut daemon = Daemon::start(&mut watch);
     // IMDS has it before the API shows it: not a word to the group until then.
     let describes = || aws.calls("DescribeAutoScalingInstances").len();

@@ -12,7 +12,7 @@ use crate::aws::Aws;
 use crate::imds::Imds;
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The built `lifecycle-check`. Built beside the other binaries: with other features its dependencies would be built again.
 fn binary() -> &'static Path {
@@ -53,12 +53,8 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let (lines, complaints) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (keeps, out) = (Arc::clone(&lines), child.stdout.take().expect("piped"));
         std::thread::spawn(move || {
@@ -90,9 +86,11 @@ impl Daemon {
 
     /// Waits for a line.
     pub(crate) fn wait_for(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        wait(what, || self.lines().into_iter().find(|line| is_it(line)), || {
-            format!("{:#?}\n{}", self.lines(), self.complaints())
-        })
+        wait(
+            what,
+            || self.lines().into_iter().find(|line| is_it(line)),
+            || format!("{:#?}\n{}", self.lines(), self.complaints()),
+        )
     }
 
     /// Waits for a state line.

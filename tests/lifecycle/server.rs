@@ -95,7 +95,7 @@ fn converse(stream: &TcpStream, handler: &Handler) {
             act = *then;
         }
         let Act::Answer(status, headers, body) = act else { return };
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
         let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
         let mut stream = stream;
         if stream.write_all(&[head.into_bytes(), body].concat()).is_err() {

@@ -61,7 +61,11 @@ fn the_agents_port_gets_lines_with_a_log_group_and_survives_a_restart_of_the_age
         assert_eq!(line["_aws"]["LogGroupName"], "/migration-exposure/lifecycle-check");
     }
     drop(agent);
-    wait("the complaint", || daemon.complaints().contains("the CloudWatch agent").then_some(()), || daemon.complaints());
+    wait(
+        "the complaint",
+        || daemon.complaints().contains("the CloudWatch agent").then_some(()),
+        || daemon.complaints(),
+    );
     assert_eq!(daemon.complaints().matches("metrics are lost").count(), 1, "once, while it lasts");
 }
 
@@ -71,7 +75,8 @@ fn the_api_gets_the_metrics_of_the_stack_and_of_no_instance() {
     imds.target([says("InService")]);
     imds.play("/latest/meta-data/tags/instance/Stack", [says("Nighttime")]);
     let mut daemon = Daemon::start(watch(&imds, &aws).arg("--put-metric-data"));
-    let body = wait("metrics", || aws.calls("PutMetricData").first().map(|call| call.body.clone()), || daemon.complaints());
+    let body =
+        wait("metrics", || aws.calls("PutMetricData").first().map(|call| call.body.clone()), || daemon.complaints());
     for expected in COUNTED.into_iter().chain(["ImdsLatency", "MigrationExposure", "Stack", "Nighttime"]) {
         assert!(body.contains(expected), "{expected} is not in {body:?}");
     }
@@ -85,7 +90,9 @@ fn the_api_gets_the_metrics_of_the_stack_and_of_no_instance() {
 fn the_groups_tag_names_the_stack_where_imds_does_not_and_is_asked_for_once() {
     for (tag, expected) in [(Some("Nighttime"), "Nighttime"), (None, "unassigned")] {
         let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
-        tag.into_iter().for_each(|tag| aws.tag(tag));
+        if let Some(tag) = tag {
+            aws.tag(tag);
+        }
         imds.target([says("InService")]);
         let daemon = Daemon::start(watch(&imds, &aws).args(["--emf", "stdout"]));
         let line = daemon.wait_for("metrics", is_metrics);
@@ -104,7 +111,8 @@ fn the_groups_tag_names_the_stack_where_imds_does_not_and_is_asked_for_once() {
 fn stacks_are_spelt_as_the_analyzer_spells_them() {
     let names = ["Nighttime", "Café", "", " ", " a ", "100 %", "a\nb", "日本", "a b", "~"];
     for name in names {
-        let expected = if name.is_empty() { "unassigned".to_owned() } else { exposure_aws::publish::dimension_value(name) };
+        let expected =
+            if name.is_empty() { "unassigned".to_owned() } else { exposure_aws::publish::dimension_value(name) };
         assert_eq!(exposure_lifecycle::telemetry::dimension_value(name), expected, "{name:?}");
     }
 }

@@ -82,11 +82,15 @@ impl AutoScaling {
         // Short pages are allowed: only the last one has no token.
         for _ in 0..PAGES {
             let request = self.client.describe_auto_scaling_instances().instance_ids(self.instance.as_str());
-            let page = request.set_next_token(token.clone()).send().await.map_err(|error| failure(OPERATION, &error))?;
+            let page =
+                request.set_next_token(token.clone()).send().await.map_err(|error| failure(OPERATION, &error))?;
             let mine = page.auto_scaling_instances().iter();
             if let Some(found) = mine.into_iter().find(|row| row.instance_id() == Some(self.instance.as_str())) {
                 let state = LifecycleState::new(found.lifecycle_state().unwrap_or_default());
-                return Ok(Some(Member { group: found.auto_scaling_group_name().unwrap_or_default().to_owned(), state }));
+                return Ok(Some(Member {
+                    group: found.auto_scaling_group_name().unwrap_or_default().to_owned(),
+                    state,
+                }));
             }
             let next = page.next_token().filter(|next| !next.is_empty()).map(str::to_owned);
             match next {
@@ -104,9 +108,8 @@ impl AutoScaling {
     /// If the API does not answer.
     pub async fn group_tag(&self, group: &str, key: &str) -> Result<Option<String>, ApiError> {
         const OPERATION: &str = "DescribeTags";
-        let filter = |name: &str, value: &str| {
-            aws_sdk_autoscaling::types::Filter::builder().name(name).values(value).build()
-        };
+        let filter =
+            |name: &str, value: &str| aws_sdk_autoscaling::types::Filter::builder().name(name).values(value).build();
         let request = self.client.describe_tags();
         let request = request.filters(filter("auto-scaling-group", group)).filters(filter("key", key));
         let page = request.send().await.map_err(|error| failure(OPERATION, &error))?;
@@ -142,19 +145,24 @@ pub(crate) fn failure<E>(operation: &'static str, error: &SdkError<E>) -> ApiErr
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    const THROTTLING: [&str; 6] =
-        ["Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "SlowDown", "BandwidthLimitExceeded"];
+    const THROTTLING: [&str; 6] = [
+        "Throttl",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "BandwidthLimitExceeded",
+    ];
     let status = error.raw_response().map(|response| response.status().as_u16());
     let is_throttled =
         status == Some(429) || error.code().is_some_and(|code| THROTTLING.iter().any(|known| code.starts_with(known)));
     let said = error.message().unwrap_or_default().trim_start().lines().next().unwrap_or_default();
-    let message = match error.code() {
-        Some(code) => format!("{code}: {said}"),
-        None => {
-            let causes = std::iter::successors(Some(error as &dyn std::error::Error), |&error| error.source());
-            let texts: Vec<String> = causes.take(8).map(ToString::to_string).collect();
-            texts.join(": ")
-        }
+    let message = if let Some(code) = error.code() {
+        format!("{code}: {said}")
+    } else {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |&error| error.source());
+        let texts: Vec<String> = causes.take(8).map(ToString::to_string).collect();
+        texts.join(": ")
     };
     let message = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
     ApiError { operation, message, is_throttled }

@@ -4,6 +4,10 @@
 //! software that takes that for "nothing to do" is blind. This check asks IMDS first, and the Auto Scaling API where IMDS
 //! has settled on having nothing to say, at a rate that a fleet can afford.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}
+
 pub mod api;
 pub mod check;
 pub mod identity;

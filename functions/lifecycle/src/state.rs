@@ -72,8 +72,8 @@ impl Target {
             None => (false, state.as_str()),
         };
         // `Terminating:Wait`, `Pending:Proceed` and the like: what they are steps of.
-        let (stem, step) = name.split_once(':').map_or((name, None), |(stem, step)| (stem, Some(step)));
-        match (is_warm, stem, step) {
+        let (word, step) = name.split_once(':').map_or((name, None), |(word, step)| (word, Some(step)));
+        match (is_warm, word, step) {
             (false, "Pending", _) | (false, "InService", None) => Some(Self::InService),
             (false, "Terminating", _) | (false, "Terminated", None) => Some(Self::Terminated),
             (false, "EnteringStandby" | "Standby", None) => Some(Self::Standby),

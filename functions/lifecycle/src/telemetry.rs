@@ -164,7 +164,8 @@ pub(crate) mod tests {
 
     #[test]
     fn stacks_are_spelt_as_dimensions_must_be() {
-        let table = [("Nighttime", "Nighttime"), ("Café", "Caf%C3%A9"), ("", "unassigned"), (" ", "%20"), ("a\n%", "a%0A%25")];
+        let table =
+            [("Nighttime", "Nighttime"), ("Café", "Caf%C3%A9"), ("", "unassigned"), (" ", "%20"), ("a\n%", "a%0A%25")];
         for (stack, expected) in table {
             assert_eq!(dimension_value(stack), expected, "{stack:?}");
         }

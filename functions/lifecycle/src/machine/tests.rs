@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::observation::Refusal;
 
-const RULES: Rules = Rules { hold_imds: Duration::from_secs(120), hold_api: Duration::from_secs(900) };
+const RULES: Rules = Rules { hold_imds: Duration::from_mins(2), hold_api: Duration::from_mins(15) };
 
 fn known(target: Target) -> Observation {
     Observation::Imds(Imds::Known(target))
@@ -64,7 +64,11 @@ fn decisions_follow_the_rules() {
         ),
         ("held", vec![(0, known(Standby)), (120, SILENT)], ("Standby", "imds", Basis::Held, 120)),
         ("too old", vec![(0, known(Standby)), (121, SILENT)], ("InService", "assumed", Basis::TooOld, 121)),
-        ("refused is no answer", vec![(0, known(Standby)), (121, REFUSED)], ("InService", "assumed", Basis::TooOld, 121)),
+        (
+            "refused is no answer",
+            vec![(0, known(Standby)), (121, REFUSED)],
+            ("InService", "assumed", Basis::TooOld, 121),
+        ),
         (
             "an API that failed is no answer",
             vec![(0, known(Standby)), (1, ABSENT), (3, ABSENT), (200, API_FAILED)],
@@ -112,7 +116,11 @@ fn decisions_follow_the_rules() {
             vec![(0, unknown()), (121, SILENT)],
             ("InService", "assumed", Basis::TooOld, 121),
         ),
-        ("a clock that goes back does no harm", vec![(9, known(Standby)), (3, SILENT)], ("Standby", "imds", Basis::Held, 0)),
+        (
+            "a clock that goes back does no harm",
+            vec![(9, known(Standby)), (3, SILENT)],
+            ("Standby", "imds", Basis::Held, 0),
+        ),
     ];
     assert!(!table.is_empty());
     for (name, history, (state, source, basis, age)) in table {
@@ -127,7 +135,8 @@ fn a_reason_says_what_both_sources_did() {
     let (memory, _) = step(&memory, &ABSENT, at(0), &RULES);
     let (memory, _) = step(&memory, &ABSENT, at(2), &RULES);
     let (_, decision) = step(&memory, &Observation::Api(Api::Throttled), at(3), &RULES);
-    let expected = "IMDS has no such item (404); the API is throttled; nothing is known, so it is taken to be in service";
+    let expected =
+        "IMDS has no such item (404); the API is throttled; nothing is known, so it is taken to be in service";
     assert_eq!(decision.reason.to_string(), expected);
 }
 
@@ -178,14 +187,17 @@ fn said(history: &[(u64, Observation)], at: usize) -> Option<(State, Source)> {
                     Observation::Api(_) => None,
                 })
                 .collect();
-            let is_silence = |imds: &Imds| matches!(imds, Imds::Unreachable(t) if !matches!(t, Trouble::UnknownState(_)));
+            let is_silence =
+                |imds: &Imds| matches!(imds, Imds::Unreachable(t) if !matches!(t, Trouble::UnknownState(_)));
             let answers: Vec<_> = asked.iter().filter(|imds| !is_silence(imds)).collect();
             let settled = asked.last() == Some(&&Imds::Absent)
                 && answers.len() >= 2
                 && answers[answers.len() - 2..].iter().all(|imds| ***imds == Imds::Absent);
             match answer {
                 _ if !settled => None,
-                Api::Known(state) => Some((Target::of_current(state).map_or(State::Unknown, State::Known), Source::Api)),
+                Api::Known(state) => {
+                    Some((Target::of_current(state).map_or(State::Unknown, State::Known), Source::Api))
+                }
                 Api::NotInGroup => Some((State::NotInGroup, Source::Api)),
                 Api::Failed | Api::Throttled => None,
             }

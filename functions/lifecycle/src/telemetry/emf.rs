@@ -46,14 +46,20 @@ mod tests {
         assert_eq!(line["_aws"]["Timestamp"], 1_778_540_700_000_i64);
         assert_eq!(line["_aws"]["LogGroupName"], "/lifecycle");
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("MigrationExposure"), &json!([["Stack"]])));
+        assert_eq!(
+            (&directive["Namespace"], &directive["Dimensions"]),
+            (&json!("MigrationExposure"), &json!([["Stack"]]))
+        );
         assert_eq!(line["Stack"], "Caf%C3%A9");
         let names: Vec<&str> =
             directive["Metrics"].as_array().expect("a list").iter().filter_map(|m| m["Name"].as_str()).collect();
         assert_eq!(names.len(), 7);
         for name in names {
             let value = &line[name];
-            assert!(value.is_number() || value.as_array().is_some_and(|list| (1..=100).contains(&list.len())), "{name}");
+            assert!(
+                value.is_number() || value.as_array().is_some_and(|list| (1..=100).contains(&list.len())),
+                "{name}"
+            );
         }
         assert_eq!((&line["ImdsAbsent"], &line["ApiLatency"]), (&json!(2), &json!([250.0])));
         // Members: the directive, the stack, and the metrics. No instance.

@@ -66,7 +66,7 @@ mod tests {
             let dimensions: Vec<_> = datum.dimensions().iter().map(|d| (d.name(), d.value())).collect();
             assert_eq!(dimensions, [(Some("Stack"), Some("Nighttime"))]);
             assert_eq!(datum.timestamp().map(DateTime::secs), Some(1_778_540_700));
-            assert!(datum.value().is_some() != !datum.values().is_empty());
+            assert_eq!(datum.value().is_some(), datum.values().is_empty());
         }
     }
 }

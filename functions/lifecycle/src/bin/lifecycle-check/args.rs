@@ -94,7 +94,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// A file of these flags as a JSON object, such as {"interval": "5s", "on-terminating": ["/opt/drain", "--now"]};
+    /// A file of these flags as a JSON object, such as `{"interval": "5s", "on-terminating": ["/opt/drain", "--now"]}`;
     /// flags on the command line replace it. Refused if others than administrators can write it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -125,7 +125,9 @@ pub(crate) struct Vector {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Commands: the path of a program, or a JSON array of it and its arguments; never a shell's line")]
+#[command(
+    next_help_heading = "Commands: the path of a program, or a JSON array of it and its arguments; never a shell's line"
+)]
 pub(crate) struct Commands {
     /// Run this once when the instance is to be terminated
     #[arg(long, value_name = "COMMAND", value_parser = parse_vector)]
@@ -142,7 +144,7 @@ pub(crate) struct Commands {
     /// How long a command under way may go on when this program is told to stop
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_timeout)]
     pub(crate) grace: Duration,
-    /// Where to keep which transitions commands ran for [default: /var/lib/lifecycle-check, or %ProgramData%]
+    /// Where to keep which transitions commands ran for [default: /var/lib/lifecycle-check, or `%ProgramData%`]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Complete the lifecycle action of this hook once the command for termination has succeeded
@@ -195,7 +197,7 @@ pub(crate) struct TelemetryFlags {
     /// Where to write metrics in Embedded Metric Format: `stdout`, or the CloudWatch agent's port, such as 127.0.0.1:25888
     #[arg(long, value_name = "WHERE", value_parser = parse_emf)]
     pub(crate) emf: Option<Emf>,
-    /// Publish metrics with PutMetricData
+    /// Publish metrics with `PutMetricData`
     #[arg(long)]
     pub(crate) put_metric_data: bool,
     /// How often metrics are told
@@ -248,7 +250,7 @@ pub(crate) struct Quota {
     /// How many Availability Zones it is spread over
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub(crate) zones: u32,
-    /// How many calls per second there may be; AWS does not publish the limit of DescribeAutoScalingInstances
+    /// How many calls per second there may be; AWS does not publish the limit of `DescribeAutoScalingInstances`
     #[arg(long, value_name = "CALLS", value_parser = parse_factor)]
     pub(crate) limit: Option<f64>,
     /// The shortest pause between two questions of one instance
@@ -306,9 +308,12 @@ fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
 fn parse_emf(text: &str) -> Result<Emf, String> {
     match text {
         "stdout" => Ok(Emf::Stdout),
-        _ => text.strip_prefix("tcp://").unwrap_or(text).parse().map(Emf::Agent).map_err(|_| {
-            "write stdout, or the agent's address, such as 127.0.0.1:25888".to_owned()
-        }),
+        _ => text
+            .strip_prefix("tcp://")
+            .unwrap_or(text)
+            .parse()
+            .map(Emf::Agent)
+            .map_err(|_| "write stdout, or the agent's address, such as 127.0.0.1:25888".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `bench`: how long both ways take on this machine.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -97,20 +98,22 @@ fn table(bench: &Bench, by_imds: &Way, by_api: &Way) -> String {
     text.push_str(&row("IMDS", by_imds));
     text.push_str(&row("API", by_api));
     if let Some(delta) = delta(by_imds, by_api) {
-        text.push_str(&format!("\nThe API takes {delta:.2} ms longer (p50).\n"));
+        let _ = writeln!(text, "\nThe API takes {delta:.2} ms longer (p50).");
     }
     let interval = bench.interval.as_secs_f64();
     if let Some(slow) = by_imds.percentile(99) {
         let (mean, worst) = (interval / 2.0 + slow / 1_000.0, interval + slow / 1_000.0);
-        text.push_str(&format!(
-            "Polling IMDS every {interval} s notices a transition after {mean:.2} s on average and {worst:.2} s at worst (p99).\n"
-        ));
+        let _ = writeln!(
+            text,
+            "Polling IMDS every {interval} s notices a transition after {mean:.2} s on average and {worst:.2} s at worst (p99)."
+        );
     }
     if let Some(slow) = by_api.percentile(99) {
         let bound = Pace::default().longest_age().as_secs_f64() + slow / 1_000.0;
-        text.push_str(&format!(
-            "Where IMDS has nothing to say, the API notices it after {bound:.0} s at worst, whatever the polling interval.\n"
-        ));
+        let _ = writeln!(
+            text,
+            "Where IMDS has nothing to say, the API notices it after {bound:.0} s at worst, whatever the polling interval."
+        );
     }
     text
 }

@@ -153,7 +153,8 @@ impl Action {
             if changed.is_ok_and(|changed| changed.is_err()) {
                 return false;
             }
-            if *self.progress.borrow() == Progress::UnderWay && let Some(client) = self.api.client().await
+            if *self.progress.borrow() == Progress::UnderWay
+                && let Some(client) = self.api.client().await
                 && let Err(error) = client.heartbeat(group, &self.hook).await
             {
                 self.tell("heartbeat failed", &error.to_string());

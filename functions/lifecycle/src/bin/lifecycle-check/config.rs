@@ -65,7 +65,8 @@ mod tests {
         let path = folder.path().join("config.json");
         std::fs::write(&path, text).expect("a file");
         let path = path.to_str().expect("UTF-8");
-        let given = ["lifecycle-check", "watch", "--config", path].iter().chain(more).map(OsString::from);
+        let given =
+            ["lifecycle-check", "watch", "--config", path].into_iter().chain(more.iter().copied()).map(OsString::from);
         let arguments = arguments(given)?;
         Ok(arguments.into_iter().map(|a| a.into_string().expect("UTF-8")).filter(|a| a != path).collect())
     }

@@ -137,15 +137,20 @@ impl Hooks {
             self.mark(transition.key, Phase::Done, 1);
             return;
         };
-        let cut_off = self.handled.as_ref().filter(|handled| {
-            handled.phase == Phase::Started && handled.state == transition.key
-        });
+        let cut_off =
+            self.handled.as_ref().filter(|handled| handled.phase == Phase::Started && handled.state == transition.key);
         let attempt = cut_off.map_or(1, |handled| handled.attempt.saturating_add(1));
         self.mark(transition.key, Phase::Started, attempt);
         match self.launch(&command, &transition, attempt) {
             Ok(job) => {
-                self.tell(&transition, "started", json!({"attempt": attempt, "program": command.program.display().to_string()}));
-                if transition.key == TERMINATING && let Some(companion) = &mut self.companion {
+                self.tell(
+                    &transition,
+                    "started",
+                    json!({"attempt": attempt, "program": command.program.display().to_string()}),
+                );
+                if transition.key == TERMINATING
+                    && let Some(companion) = &mut self.companion
+                {
                     companion.start(Progress::UnderWay);
                 }
                 self.job = Some((job, transition));
@@ -192,7 +197,9 @@ impl Hooks {
             End::Ended(why) => ("ended", json!({"reason": why})),
         };
         self.tell(&transition, what, merged(more, json!({"seconds": (seconds * 1_000.0).round() / 1_000.0})));
-        if transition.key == TERMINATING && let Some(companion) = &mut self.companion {
+        if transition.key == TERMINATING
+            && let Some(companion) = &mut self.companion
+        {
             companion.tell(if is_well { Progress::Succeeded } else { Progress::Failed });
         }
         self.mark(transition.key, phase, attempt);

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let is_daemon = matches!(arguments.command, Command::Watch(_) | Command::Serve(_));
     if is_daemon {
         // The service manager calls back, in a thread of its own.
-        let body = || if begin().is_ok_and(|code| code == ExitCode::SUCCESS) { 0 } else { 1 };
+        let body = || u8::from(begin().is_err());
         match platform::as_service(SERVICE, body, stop::now) {
             Some(Ok(())) => return ExitCode::SUCCESS,
             Some(Err(error)) => return fails(&error.into()),

@@ -6,8 +6,8 @@ use exposure_lifecycle::api::configuration;
 use exposure_lifecycle::identity::Identity;
 use exposure_lifecycle::imds::ImdsClient;
 use exposure_lifecycle::telemetry::Tally;
-use exposure_lifecycle::telemetry::put::Publisher;
 use exposure_lifecycle::telemetry::emf;
+use exposure_lifecycle::telemetry::put::Publisher;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -86,9 +86,7 @@ impl Metrics {
 impl Sinks {
     async fn tell(&mut self, stack: &str, identity: Option<&Identity>, tally: &Tally) {
         let now = jiff::Timestamp::now();
-        let line = |group| {
-            emf::line(&self.flags.metric_namespace, stack, now.as_millisecond(), group, tally)
-        };
+        let line = |group| emf::line(&self.flags.metric_namespace, stack, now.as_millisecond(), group, tally);
         match self.flags.emf {
             Some(Emf::Stdout) => self.out.text(line(None)),
             Some(Emf::Agent(address)) => {
@@ -116,7 +114,8 @@ impl Sinks {
         // A connection that the agent has closed meanwhile is found out by writing to it: once more, with another.
         if let Some(agent) = &mut self.agent {
             let mut probe = [0; 1];
-            let is_open = matches!(agent.try_read(&mut probe), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+            let is_open =
+                matches!(agent.try_read(&mut probe), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
             if is_open && agent.write_all(line.as_bytes()).await.is_ok() {
                 return Ok(());
             }

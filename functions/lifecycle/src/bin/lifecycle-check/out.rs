@@ -66,7 +66,8 @@ fn write(receiver: &Receiver<Message>) {
         match message {
             Message::Line(line) => {
                 // Once it is closed it stays closed; the work goes on.
-                let is_open = out.as_mut().is_some_and(|out| writeln!(out, "{line}").and_then(|()| out.flush()).is_ok());
+                let is_open =
+                    out.as_mut().is_some_and(|out| writeln!(out, "{line}").and_then(|()| out.flush()).is_ok());
                 if !is_open {
                     out = None;
                 }

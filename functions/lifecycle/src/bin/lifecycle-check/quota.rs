@@ -1,6 +1,7 @@
 //! `quota`: what a fleet asks of the Auto Scaling API.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,24 +43,25 @@ fn text(quota: &Quota, fleet: &Fleet) -> String {
     ];
     let mut text = "calls per second of the whole fleet\n".to_owned();
     for (name, value) in rows {
-        text.push_str(&format!("  {name:<52} {value:>10.2}\n"));
+        let _ = writeln!(text, "  {name:<52} {value:>10.2}");
     }
     let bound = fleet.pace.longest_age().as_secs();
-    text.push_str(&format!("A state out of the API is at most {bound} s old while the API answers.\n"));
+    let _ = writeln!(text, "A state out of the API is at most {bound} s old while the API answers.");
     let Some(limit) = quota.limit else {
         text.push_str("Name your account's limit with --limit: AWS does not publish it.\n");
         return text;
     };
     let floor = fleet.floor_under(limit).unwrap_or(Duration::MAX).as_secs();
     let naive = fleet.naive_interval_under(limit).unwrap_or(Duration::MAX).as_secs();
-    text.push_str(&if calls.zone <= limit {
-        format!("All of it is under {limit} calls per second. The naive way is from an interval of {naive} s on.\n")
+    let verdict = if calls.zone <= limit {
+        format!("All of it is under {limit} calls per second. The naive way is from an interval of {naive} s on.")
     } else {
         format!(
             "The worst case is over {limit} calls per second. --api-floor {floor}s keeps under it; the naive way needs an \
-             interval of {naive} s.\n"
+             interval of {naive} s."
         )
-    });
+    };
+    let _ = writeln!(text, "{verdict}");
     text
 }
 

@@ -149,8 +149,7 @@ fn target(request: &Request, shared: &Shared) -> Response {
 }
 
 fn health(shared: &Shared) -> Response {
-    let is_alive =
-        shared.with(|inner| inner.last.as_ref().is_some_and(|(_, at)| at.elapsed() <= inner.patience));
+    let is_alive = shared.with(|inner| inner.last.as_ref().is_some_and(|(_, at)| at.elapsed() <= inner.patience));
     if is_alive { Response::new(200, "ok\n") } else { Response::new(503, "it does not poll\n") }
 }
 
@@ -163,7 +162,16 @@ mod tests {
         for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:8338", "[::1]", "[::1]:1"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.1:", "localhost:x", "[::1", "é"] {
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "127.0.0.1:",
+            "localhost:x",
+            "[::1",
+            "é",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

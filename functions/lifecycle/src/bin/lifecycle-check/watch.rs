@@ -149,7 +149,10 @@ impl Watcher {
         self.tell(&round);
         if let Some(hooks) = &mut self.hooks {
             let owner = self.identity.as_ref().map(|identity| identity.instance.to_string());
-            hooks.observe(&round.decision, &owner.or_else(|| platform::boot().id).unwrap_or_else(|| "unknown".to_owned()));
+            hooks.observe(
+                &round.decision,
+                &owner.or_else(|| platform::boot().id).unwrap_or_else(|| "unknown".to_owned()),
+            );
         }
         self.metrics.tally().add(&round);
         let wants_stack = self.metrics.is_wanted() || self.shared.is_served();

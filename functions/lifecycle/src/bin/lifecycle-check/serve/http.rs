@@ -1,5 +1,6 @@
 //! As much of an HTTP/1.1 server as one item takes.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -61,7 +62,7 @@ impl Response {
             text.push_str("content-type: text/plain\r\n");
         }
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
         text.push_str(if closes { "connection: close\r\n\r\n" } else { "\r\n" });
         if !is_head {
@@ -131,7 +132,9 @@ fn parse(buffer: &[u8]) -> Parsed {
     let headers: Option<Vec<(String, String)>> = head
         .headers
         .iter()
-        .map(|header| Some((header.name.to_ascii_lowercase(), std::str::from_utf8(header.value).ok()?.trim().to_owned())))
+        .map(|header| {
+            Some((header.name.to_ascii_lowercase(), std::str::from_utf8(header.value).ok()?.trim().to_owned()))
+        })
         .collect();
     let Some(headers) = headers else { return Parsed::Malformed };
     let request = Request { method: method.to_owned(), path: path.to_owned(), headers };
