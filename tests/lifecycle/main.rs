@@ -1,5 +1,5 @@
 //! `lifecycle-check`, the real binary and its library, against a scripted IMDS and an Auto Scaling endpoint on loopback.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a helper of tests fails the test")]
 
 mod aws;

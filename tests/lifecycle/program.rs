@@ -30,11 +30,34 @@ fn binary() -> &'static Path {
     })
 }
 
+/// The Windows build to play the scenarios with, under Wine: `windows.py` names it.
+fn windows_build() -> Option<PathBuf> {
+    std::env::var_os("LIFECYCLE_CHECK_EXE").map(PathBuf::from)
+}
+
+/// Whether it is the Windows build that is under test.
+pub(crate) fn is_windows() -> bool {
+    windows_build().is_some()
+}
+
+/// A path as the program under test knows it.
+pub(crate) fn path(path: &Path) -> String {
+    let text = path.to_str().expect("UTF-8");
+    if is_windows() { format!("Z:{}", text.replace('/', "\\")) } else { text.to_owned() }
+}
+
 /// The program with these sources, dummy credentials, and nothing of the environment that could lead elsewhere.
 pub(crate) fn command(imds: &Imds, aws: Option<&Aws>) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = match windows_build() {
+        Some(build) => {
+            let mut wine = Command::new("wine");
+            wine.arg(build);
+            wine
+        }
+        None => Command::new(binary()),
+    };
     command.env_clear();
-    for kept in ["PATH", "HOME", "TMPDIR"] {
+    for kept in ["PATH", "HOME", "TMPDIR", "WINEPREFIX", "WINEDEBUG"] {
         command.envs(std::env::var_os(kept).map(|value| (kept, value)));
     }
     command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds.url());
@@ -117,6 +140,13 @@ impl Daemon {
         wait("the end", || child.lock().expect("no panic before").try_wait().expect("a state"), String::new)
     }
 
+    /// Ends a scenario: tells it to stop, and waits for its end, which must be a good one. Wine has no signal for that.
+    pub(crate) fn finish(mut self) {
+        if !is_windows() {
+            assert!(self.stop().success(), "{}", self.complaints());
+        }
+    }
+
     /// Tells it to stop, and waits for its end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
@@ -141,6 +171,16 @@ pub(crate) fn wait<T>(what: &str, look: impl Fn() -> Option<T>, tell: impl Fn() 
         assert!(Instant::now() < deadline, "{what} does not come: {}", tell());
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A command that writes a line for each run, with the state that it is told, to a file.
+pub(crate) fn recorder(folder: &Path, log: &Path) -> PathBuf {
+    if is_windows() {
+        let batch = folder.join("hook.bat");
+        std::fs::write(&batch, format!("@>>\"{}\" echo %LIFECYCLE_STATE%\r\n", path(log))).expect("a file");
+        return batch;
+    }
+    script(folder, "hook", &format!("echo $LIFECYCLE_STATE >> {}", log.display()))
 }
 
 /// An executable file that runs these lines of shell, in a folder that only its owner can write.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::aws::{Aws, Says};
 use crate::client::poll_as_if_404_meant_nothing;
 use crate::imds::{Imds, TARGET, gone, says};
-use crate::program::{Daemon, command, script, wait};
+use crate::program::{Daemon, command, path, recorder, script, wait};
 use crate::server::Act;
 
 /// Seconds that pass in a real one.
@@ -113,8 +113,8 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn read(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+fn read(log: &Path) -> Vec<String> {
+    std::fs::read_to_string(log).unwrap_or_default().lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn play(scenario: &Scenario) {
@@ -122,16 +122,15 @@ fn play(scenario: &Scenario) {
     let (imds, aws) = (Imds::start(), Aws::start(Says::Down));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("commands");
-    let hook = script(folder.path(), "hook", &format!("echo $LIFECYCLE_STATE >> {}", log.display()));
+    let hook = path(&recorder(folder.path(), &log));
     imds.target([scenario.phases[0].imds.clone()]);
     aws.says([scenario.phases[0].api.clone()]);
-    let hook = hook.to_str().expect("UTF-8");
     let mut command = command(&imds, Some(&aws));
     command.args(["watch", "--interval", "30s", "--time-scale", &SCALE.to_string()]);
     // Real delays of this machine are long on this clock: no answer is too old for that.
     command.args(["--hold-imds", "6h", "--hold-api", "6h"]);
-    command.args(["--on-terminating", hook, "--on-standby", hook, "--on-in-service", hook, "--state-dir"]);
-    let mut daemon = Daemon::start(command.arg(folder.path()));
+    command.args(["--on-terminating", &hook, "--on-standby", &hook, "--on-in-service", &hook]);
+    let daemon = Daemon::start(command.args(["--state-dir", &path(folder.path())]));
     let other = Other::start(imds.url());
     daemon.wait_for(name, |line| line["event"] == "state");
 
@@ -155,7 +154,7 @@ fn play(scenario: &Scenario) {
     assert_eq!(other.stop(), scenario.other_drains, "{name}: what takes a 404 for nothing");
     let events = |event: &str| daemon.lines().iter().filter(|line| line["event"] == event).count();
     assert_eq!((events("imds_absent_begins"), events("imds_absent_ends")), scenario.absences, "{name}: {}", tell());
-    assert!(daemon.stop().success(), "{name}");
+    daemon.finish();
 
     // Pauses that grow to five minutes. (That none is under the floor is a property of the schedule, tested there.)
     let calls = aws.calls("DescribeAutoScalingInstances");

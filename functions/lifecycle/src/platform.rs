@@ -51,7 +51,7 @@ pub fn trusted(path: &Path) -> Result<PathBuf, String> {
     for part in real.ancestors() {
         system::check_writers(part, part == real).map_err(|why| format!("{}: {why}", part.display()))?;
     }
-    Ok(real)
+    Ok(system::plain(real))
 }
 
 /// A command under way, with all that it starts.

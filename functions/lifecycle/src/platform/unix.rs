@@ -36,6 +36,11 @@ pub(super) fn state_folder() -> PathBuf {
     std::env::var_os("STATE_DIRECTORY").map_or_else(|| "/var/lib/lifecycle-check".into(), PathBuf::from)
 }
 
+/// A real path as programs take it: as it is.
+pub(super) fn plain(real: PathBuf) -> PathBuf {
+    real
+}
+
 pub(super) fn check_writers(path: &Path, is_file: bool) -> Result<(), String> {
     let found = fs::metadata(path).map_err(|error| error.to_string())?;
     if is_file && !found.is_file() {

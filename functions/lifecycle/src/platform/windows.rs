@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use win32job::{ExtendedLimitInfo, Job};
+use windows_permissions::Sid;
 use windows_permissions::constants::{SeObjectType, SecurityInformation};
 use windows_permissions::wrappers::{GetNamedSecurityInfo, LookupAccountName};
-use windows_permissions::{LocalBox, Sid};
 use windows_service::service::{
     ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType,
 };
@@ -37,6 +37,13 @@ pub(super) fn boot() -> Boot {
 pub(super) fn state_folder() -> PathBuf {
     let data = std::env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from);
     data.join("lifecycle-check")
+}
+
+/// A real path as programs take it: without the prefix that Windows puts before it, which batch files cannot be run with.
+pub(super) fn plain(real: PathBuf) -> PathBuf {
+    let short = real.to_str().and_then(|text| text.strip_prefix(r"\\?\"));
+    let is_of_a_drive = |text: &&str| text.len() < 260 && text.as_bytes().get(1) == Some(&b':');
+    short.filter(is_of_a_drive).map(PathBuf::from).unwrap_or(real)
 }
 
 pub(super) fn check_writers(path: &Path, is_file: bool) -> Result<(), String> {
@@ -73,7 +80,6 @@ pub(super) fn check_writers(path: &Path, is_file: bool) -> Result<(), String> {
 fn own_sid() -> Option<String> {
     let name = std::env::var_os("USERNAME")?;
     let (sid, _, _) = LookupAccountName(Option::<&std::ffi::OsStr>::None, &name).ok()?;
-    let sid: &LocalBox<Sid> = &sid;
     Some(sid.to_string())
 }
 
@@ -132,18 +138,22 @@ static SERVICE: OnceLock<Service> = OnceLock::new();
 
 mod entry {
     //! What the service manager calls.
-    #![expect(unsafe_code, reason = "the crate's macro reads the arguments that Windows passes")]
 
     use super::{define_windows_service, service_main};
 
     define_windows_service!(called_by_windows, service_main);
+
+    /// The function that the service manager calls.
+    pub(super) fn point() -> extern "system" fn(u32, *mut *mut u16) {
+        called_by_windows
+    }
 }
 
 pub(super) fn as_service(name: &'static str, body: fn() -> u8, stop: fn()) -> Option<io::Result<()>> {
     /// `ERROR_FAILED_SERVICE_CONTROLLER_CONNECT`: started by hand.
     const BY_HAND: i32 = 1_063;
     SERVICE.get_or_init(|| Service { name, body, stop });
-    match service_dispatcher::start(name, entry::called_by_windows) {
+    match service_dispatcher::start(name, entry::point()) {
         Ok(()) => Some(Ok(())),
         Err(windows_service::Error::Winapi(error)) if error.raw_os_error() == Some(BY_HAND) => None,
         Err(error) => Some(Err(io::Error::other(error))),
