@@ -188,8 +188,10 @@ fn a_closed_output_and_a_reader_that_stalls_hold_up_nothing() {
         // A line for each poll, into a pipe that nobody reads.
         command.args(["--emf", "stdout", "--metrics-interval", "100ms", "--stack", &"x".repeat(900)]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let out = child.stdout.take();
-        let out = if closes { None } else { out };
+        let mut out = child.stdout.take();
+        if closes {
+            drop(out.take());
+        }
         let asked = imds.asked(TARGET);
         wait("polls", || (imds.asked(TARGET) > asked + 80).then_some(()), || imds.asked(TARGET).to_string());
         imds.target([says("Terminated")]);
