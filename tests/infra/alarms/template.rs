@@ -194,4 +194,3 @@ fn only(value: &Value) -> (&str, &Value) {
     let (name, argument) = value.as_object().and_then(|members| members.iter().next()).expect("a function");
     (name, argument)
 }
-

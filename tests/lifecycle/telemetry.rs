@@ -1,0 +1,118 @@
+//! Metrics on their ways out: the log, the CloudWatch agent's port, the API; and the stack that they are counted under.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::aws::{Aws, Says};
+use crate::imds::{Imds, gone, says};
+use crate::program::{Daemon, command, wait};
+
+const COUNTED: [&str; 5] = ["ImdsAbsent", "ImdsUnreachable", "ApiFallback", "ApiFallbackFailed", "FailOpen"];
+
+/// A watch on which a minute takes a tenth of a second.
+fn watch(imds: &Imds, aws: &Aws) -> std::process::Command {
+    let mut command = command(imds, Some(aws));
+    command.args(["watch", "--interval", "10s", "--time-scale", "600"]);
+    command
+}
+
+fn is_metrics(line: &Value) -> bool {
+    line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "MigrationExposure"
+}
+
+#[test]
+fn counts_are_told_in_the_log_zeros_among_them() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
+    imds.target([says("InService")]);
+    let mut daemon = Daemon::start(watch(&imds, &aws).args(["--emf", "stdout", "--stack", "Nighttime"]));
+    let quiet = daemon.wait_for("metrics", is_metrics);
+    for name in COUNTED {
+        assert_eq!(quiet[name], 0, "{quiet}");
+    }
+    assert_eq!(quiet["Stack"], "Nighttime");
+    assert!(quiet["ImdsLatency"].as_array().is_some_and(|list| !list.is_empty()), "{quiet}");
+    assert!(!quiet.to_string().contains("i-0"), "no instance in metrics");
+    imds.target([gone()]);
+    daemon.wait_for("404s", |line| line["ImdsAbsent"].as_u64() > Some(0));
+    daemon.wait_for("the API", |line| line["ApiFallback"].as_u64() > Some(0) && line["ApiFallbackFailed"] == 0);
+    aws.says([Says::Down]);
+    daemon.wait_for("its failure", |line| line["ApiFallbackFailed"].as_u64() > Some(0));
+    assert!(daemon.stop().success());
+    let last = daemon.lines().into_iter().rfind(is_metrics);
+    assert!(last.is_some_and(|line| line.get("_aws").is_some()), "what was counted last is told at the end");
+}
+
+#[test]
+fn the_agents_port_gets_lines_with_a_log_group_and_survives_a_restart_of_the_agent() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::Down));
+    imds.target([says("InService")]);
+    let agent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = agent.local_addr().expect("an address").to_string();
+    let mut command = watch(&imds, &aws);
+    let daemon = Daemon::start(command.args(["--emf", &format!("tcp://{address}"), "--stack", "Nighttime"]));
+    for _ in 0..2 {
+        let (stream, _) = agent.accept().expect("a connection");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("a line");
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        assert!(is_metrics(&line), "{line}");
+        assert_eq!(line["_aws"]["LogGroupName"], "/migration-exposure/lifecycle-check");
+    }
+    drop(agent);
+    wait(
+        "the complaint",
+        || daemon.complaints().contains("the CloudWatch agent").then_some(()),
+        || daemon.complaints(),
+    );
+    assert_eq!(daemon.complaints().matches("metrics are lost").count(), 1, "once, while it lasts");
+}
+
+#[test]
+fn the_api_gets_the_metrics_of_the_stack_and_of_no_instance() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::Down));
+    imds.target([says("InService")]);
+    imds.play("/latest/meta-data/tags/instance/Stack", [says("Nighttime")]);
+    let mut daemon = Daemon::start(watch(&imds, &aws).arg("--put-metric-data"));
+    let body =
+        wait("metrics", || aws.calls("PutMetricData").first().map(|call| call.body.clone()), || daemon.complaints());
+    for expected in COUNTED.into_iter().chain(["ImdsLatency", "MigrationExposure", "Stack", "Nighttime"]) {
+        assert!(body.contains(expected), "{expected} is not in {body:?}");
+    }
+    assert!(!body.contains("i-0123456789abcdef0"), "no instance in metrics");
+    assert_eq!(aws.calls("DescribeTags").len(), 0, "IMDS had the tag");
+    assert!(daemon.stop().success());
+    assert_eq!(daemon.complaints(), "");
+}
+
+#[test]
+fn the_groups_tag_names_the_stack_where_imds_does_not_and_is_asked_for_once() {
+    for (tag, expected) in [(Some("Nighttime"), "Nighttime"), (None, "unassigned")] {
+        let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
+        if let Some(tag) = tag {
+            aws.tag(tag);
+        }
+        imds.target([says("InService")]);
+        let daemon = Daemon::start(watch(&imds, &aws).args(["--emf", "stdout"]));
+        let line = daemon.wait_for("metrics", is_metrics);
+        assert_eq!(line["Stack"], expected, "{}", daemon.complaints());
+        let told = daemon.lines().len();
+        wait("more metrics", || (daemon.lines().len() > told + 10).then_some(()), String::new);
+        assert_eq!(aws.calls("DescribeTags").len(), 1);
+        let asked = aws.calls("DescribeTags").remove(0).body;
+        for expected in ["auto-scaling-group", crate::aws::GROUP, "Stack"] {
+            assert!(asked.contains(expected), "{asked}");
+        }
+    }
+}
+
+#[test]
+fn stacks_are_spelt_as_the_analyzer_spells_them() {
+    let names = ["Nighttime", "Café", "", " ", " a ", "100 %", "a\nb", "日本", "a b", "~"];
+    for name in names {
+        let expected =
+            if name.is_empty() { "unassigned".to_owned() } else { exposure_aws::publish::dimension_value(name) };
+        assert_eq!(exposure_lifecycle::telemetry::dimension_value(name), expected, "{name:?}");
+    }
+}
