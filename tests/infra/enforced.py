@@ -121,6 +121,9 @@ def needs(stage, probes, role, document, sid):
     for statement in whole["Statement"]:
         if statement["Sid"] in WITHOUT_CONDITION:
             statement.pop("Condition")
+        if statement["Sid"] == "WriteLog":
+            # AWS takes a log group's ARN with :* at its end, as CloudFormation gives it; ministack, without.
+            statement["Resource"] = [statement["Resource"], statement["Resource"].removesuffix(":*")]
     without = {**whole, "Statement": [statement for statement in whole["Statement"] if statement["Sid"] != sid]}
     probe = getattr(probes, sid)
     try:
