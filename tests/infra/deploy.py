@@ -45,6 +45,7 @@ CANNOT = (
     "the scheduled time in the input: ministack does not fill it in, so that {} is sent here, which means now",
     "whether Scheduler may take on its role, and invoke and report with it: ministack does not enforce that role",
     "cloudwatch:namespace: ministack never fills the key, so that PublishMetrics is checked without its condition",
+    "that S3 hides whether an object exists from those who may not list: ministack tells everybody",
     "TLS: everything here is plain HTTP, which the policies refuse; with IAM enforced they are deployed without that",
     "the topics' key and policies: ministack publishes whatever they say",
     "forwarding from other accounts and regions: ministack knows no event bus policy, and refuses a template with one",
