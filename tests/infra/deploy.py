@@ -3,14 +3,14 @@
 
     python3 tests/infra/deploy.py [--built]
 
-Runs the commands of infra/README.md, read out of it, against ministack on loopback: builds the function, deploys it with a
-fleet beside it, has the schedule fire it, reads the metrics, the state, the log and a page, changes the source, and
-removes it again. CloudTrail is this project's own stand-in, since ministack's knows nothing but its own calls. Then again
-with IAM enforced: with each statement of the function's role taken out in turn, the check that names it must fail to be
-allowed. Prints each check as `ok` or `FAILED`, what no emulator can tell, and how many passed; exits with 1 if any failed.
+Runs the commands of infra/README.md, read out of it, against ministack on loopback: builds the function, deploys it
+with a fleet beside it, has the schedule fire it, reads the metrics, the state, the log and a page, changes the source,
+and removes it again. CloudTrail is this project's own stand-in, since ministack's knows nothing but its own calls. Then
+again with IAM enforced: with each statement of the function's role taken out in turn, what needs it must be denied.
+Prints each check as `ok` or `FAILED`, what no emulator can tell, and how many passed; exits with 1 if any failed.
 
-`--built` takes what an earlier `sam build` left in .aws-sam. Needs Python 3.11 or later, cargo and PyPI. All it writes is
-in `infra/` of cargo's target folder, and .aws-sam, which goes again unless it was there.
+`--built` takes what an earlier `sam build` left in .aws-sam. Needs Python 3.11 or later, cargo and PyPI. All it writes
+is in `infra/` of cargo's target folder, and .aws-sam, which goes again unless it was there.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ from tools import EMULATOR, ROOT, SAM, Failed, Tally, demand, go_on_in, target, 
 HOST, ACCOUNT, MEMBER, REGION = "127.0.0.1", "111122223333", "444455556666", "eu-central-1"
 STACK, FUNCTION, KEY = "migration-exposure", "migration-exposure-analyzer", "state.json.gz"
 NAMESPACE, STACKS = "MigrationExposure", ("Nighttime", "Daytime")
-# What the emulator needs otherwise than the README has it: it runs binaries of this machine, has no composite alarms, and
-# two minutes are the shortest period. Each is put behind the README's own --parameter-overrides.
+# What the emulator needs otherwise than the README has it: it runs binaries of this machine, has no composite alarms,
+# and two minutes are the shortest period. Each is put behind the README's own --parameter-overrides.
 HERE = {"Architecture": "x86_64", "PeriodMinutes": "2", "CreateAlarms": "false", "CreateDashboard": "false"}
 # The kinds of the simulated instances that become members.
 KINDS = {"Nighttime": ("live-migrated", "clean"), "Daytime": ("clean",)}
@@ -45,6 +45,7 @@ CANNOT = (
     "the scheduled time in the input: ministack does not fill it in, so that {} is sent here, which means now",
     "whether Scheduler may take on its role, and invoke and report with it: ministack does not enforce that role",
     "cloudwatch:namespace: ministack never fills the key, so that PublishMetrics is checked without its condition",
+    "that S3 hides whether an object exists from those who may not list: ministack tells everybody",
     "TLS: everything here is plain HTTP, which the policies refuse; with IAM enforced they are deployed without that",
     "the topics' key and policies: ministack publishes whatever they say",
     "forwarding from other accounts and regions: ministack knows no event bus policy, and refuses a template with one",

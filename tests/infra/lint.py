@@ -3,8 +3,8 @@
 
     python3 tests/infra/lint.py [FOLDER]
 
-Runs `sam validate --lint`, `cfn-lint` and `checkov` on every template of the folder (infra/ by default), on checkov's part
-with every way to deploy template.yaml, since it judges only what the parameters' defaults bring; sees to it that each
+Runs `sam validate --lint`, `cfn-lint` and `checkov` on every template of the folder (infra/ by default), the last with
+every way to deploy template.yaml, since it judges only what the parameters' defaults bring; sees to it that each
 exception has its reason beside it; and looks up every action of every policy in the models of the services, which
 botocore has. Prints each check as `ok` or `FAILED`, and how many passed; exits with 1 if any failed.
 

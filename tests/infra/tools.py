@@ -1,5 +1,5 @@
-"""What the scripts of this folder share: tools from PyPI in virtual environments below cargo's target folder, and checks
-that are printed one a line."""
+"""What the scripts of this folder share: tools from PyPI in virtual environments below cargo's target folder, and
+checks that are printed one a line."""
 
 import json
 import os
