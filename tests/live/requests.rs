@@ -33,7 +33,7 @@ const PERIOD: i64 = 300;
 const FILLED: usize = 1_100;
 
 fn budget() -> usize {
-    usize::try_from(requests_per_run(Duration::from_secs(300), 1.0)).expect("a number")
+    usize::try_from(requests_per_run(Duration::from_mins(5), 1.0)).expect("a number")
 }
 
 fn lookups(stage: &Stage) -> Vec<RequestLine> {
@@ -65,8 +65,8 @@ fn remembered(stage: &Stage) -> Value {
     let size = u32::from_le_bytes(*packed.last_chunk().expect("a length"));
     let mut text = vec![0; usize::try_from(size).expect("a length")];
     libdeflater::Decompressor::new().gzip_decompress(&packed, &mut text).expect("a state");
-    let state: Value = serde_json::from_slice(&text).expect("JSON");
-    let places = state["places"].as_array().expect("places");
+    let all: Value = serde_json::from_slice(&text).expect("JSON");
+    let places = all["places"].as_array().expect("places");
     places.iter().find(|place| place["region"] == REGION).expect("the region")["memory"]["lookup"].clone()
 }
 
@@ -200,28 +200,28 @@ fn the_quota_is_kept_in_simulated_time_by_nearly_the_best_plan() {
     let clients = real.block_on(Clients::from_loader(loader));
     let client = real.block_on(clients.at(&Target::default(), &place.region)).cloudtrail;
     let settings =
-        LookupSettings { requests_per_second: 1.0, requests_per_run: requests_per_run(Duration::from_secs(300), 1.0) };
+        LookupSettings { requests_per_second: 1.0, requests_per_run: requests_per_run(Duration::from_mins(5), 1.0) };
     let begin = stage.window.1 - 7_200;
 
     runtime(true).block_on(async {
-        let began = Instant::now();
+        let start = Instant::now();
         let driven = Driven {
             client: Arc::new(SdkLookup(client)),
             runtime: Arc::clone(&real),
             stage: Arc::clone(&stage),
             begin,
-            began,
+            began: start,
         };
         let source = LookupSource::new(move |_| Some(driven.clone()), settings).seeded(1);
         let (mut ledger, mut memory) = (Ledger::new(), PlaceMemory::default());
         let (mut made, mut best, mut steady) = (0, 0, 0);
         for run in 0..20_u32 {
             let second = begin + i64::from(run) * PERIOD;
-            let due = began + Duration::from_secs(300) * run;
+            let due = start + Duration::from_mins(5) * run;
             sleep_until(due).await;
             stage.stand_in.clear_requests();
             let (fleet, now) = (fleet_at(&stage, second), Timestamp::from_second(second));
-            let deadline = due + Duration::from_secs(300);
+            let deadline = due + Duration::from_mins(5);
             let ask = Ask { place: &place, now, deadline, ledger: &ledger, fleet: &fleet, memory: &memory };
             let batch = source.read(&[ask]).await.pop().expect("an answer").expect("a batch");
             let asked = lookups(&stage);

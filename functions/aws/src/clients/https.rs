@@ -6,6 +6,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ fn trusting(tls: TlsContext) -> SharedHttpClient {
         let mut connector = Connector::builder().tls_provider(Provider::rustls(CryptoMode::Ring));
         connector.set_tls_context(tls.clone());
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })

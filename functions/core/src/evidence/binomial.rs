@@ -42,21 +42,22 @@ pub(super) fn share_below(a: f64, b: f64, x: f64) -> f64 {
 }
 
 /// The continued fraction, by the method of Lentz. It takes about as many steps as the root of the larger of `a`, `b`.
-fn fraction(a: f64, b: f64, x: f64) -> f64 {
+fn fraction(first: f64, second: f64, share: f64) -> f64 {
     const STEPS: u32 = 1_000_000;
     const TINY: f64 = 1e-300;
     let floor = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / floor(1.0 - (a + b) * x / (a + 1.0)));
-    let mut product = d;
-    for step in 1..STEPS {
-        let m = f64::from(step);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+    let mut upper = 1.0;
+    let mut lower = 1.0 / floor(1.0 - (first + second) * share / (first + 1.0));
+    let mut product = lower;
+    for step in (1..STEPS).map(f64::from) {
+        let twice = first + 2.0 * step;
+        let even = step * (second - step) * share / ((twice - 1.0) * twice);
+        let odd = -(first + step) * (first + second + step) * share / (twice * (twice + 1.0));
         let before = product;
         for term in [even, odd] {
-            d = 1.0 / floor(1.0 + term * d);
-            c = floor(1.0 + term / c);
-            product *= c * d;
+            lower = 1.0 / floor(1.0 + term * lower);
+            upper = floor(1.0 + term / upper);
+            product *= upper * lower;
         }
         if (product - before).abs() <= 1e-16 * product.abs() {
             break;
@@ -89,7 +90,7 @@ fn deviance(k: f64, mean: f64) -> f64 {
     loop {
         power *= ratio * ratio;
         let next = sum + power / odd;
-        if (next - sum).abs() <= f64::EPSILON * sum.abs() * 0.01 || next == sum {
+        if (next - sum).abs() <= f64::EPSILON * sum.abs() * 0.01 {
             return next;
         }
         sum = next;

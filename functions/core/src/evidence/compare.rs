@@ -166,7 +166,7 @@ impl Strata {
         let low = if ours <= 0.0 { 0.0 } else { exact::root_of_exponent(|factor| self.tails(factor)[0] - tail) };
         let high =
             if ours >= all { f64::INFINITY } else { exact::root_of_exponent(|factor| tail - self.tails(factor)[1]) };
-        let value = fitted.or_else(|| (all > 0.0).then(|| if ours <= 0.0 { 0.0 } else { f64::INFINITY }));
+        let value = fitted.or_else(|| (all > 0.0).then_some(if ours <= 0.0 { 0.0 } else { f64::INFINITY }));
         Estimate { value, low, high }
     }
 
@@ -242,8 +242,11 @@ fn folded(distribution: &[f64], trials: f64, share: f64) -> Vec<f64> {
 /// The binomial distribution, from its likeliest number to both ends, so that nothing vanishes on the way.
 fn chances(trials: f64, share: f64) -> Vec<f64> {
     if share <= 0.0 || share >= 1.0 {
-        let certain = if share <= 0.0 { 0.0 } else { trials };
-        return whole_numbers(trials).map(|k| f64::from(u8::from(k >= certain && k <= certain))).collect();
+        let mut chances: Vec<f64> = whole_numbers(trials).map(|_| 0.0).collect();
+        if let Some(certain) = if share <= 0.0 { chances.first_mut() } else { chances.last_mut() } {
+            *certain = 1.0;
+        }
+        return chances;
     }
     let likeliest = ((trials + 1.0) * share).floor().min(trials);
     let odds = share / (1.0 - share);

@@ -316,8 +316,8 @@ mod tests {
     fn ages_are_those_of_the_instance_at_the_time() {
         let one = stay("2026-05-01T00:00:00Z", "2026-05-03T00:00:00Z");
         let moved = |time: &str| Moved { stack: one.stack.clone(), at: at(time), launched: one.launched };
-        let moves = [moved("2026-05-01T00:30:00Z"), moved("2026-05-02T12:00:00Z")];
-        let ages = served([&one], &moves)["Nighttime"].by_age();
+        let both = [moved("2026-05-01T00:30:00Z"), moved("2026-05-02T12:00:00Z")];
+        let ages = served([&one], &both)["Nighttime"].by_age();
         for (age, (hours, moves)) in ages.iter().zip([(1.0, 1), (5.0, 0), (18.0, 0), (24.0, 1), (0.0, 0), (0.0, 0)]) {
             close(age.hours, hours);
             assert_eq!(age.moves, moves);

@@ -20,10 +20,11 @@ fn stays(world: &World) -> (Vec<String>, u64, u64) {
 fn service_begins_and_ends_with_what_is_on_record_and_says_what_is_not() {
     use Transition::{DetachInstances, EnterStandby, ExitStandby, Terminate, WarmPoolStart, WarmPoolStop};
     type Tell = fn(&mut World) -> &mut World;
+    type Row = (&'static str, Tell, Tell, &'static [&'static str], u64, u64);
     let member: Tell = |world| world.holds(group("web", "Nighttime"), &[1]);
     let gone: Tell = |world| world.holds(group("web", "Nighttime"), &[2]);
     let nothing: Tell = |world| world;
-    let table: [(&str, Tell, Tell, &[&str], u64, u64); 13] = [
+    let table: [Row; 13] = [
         (
             "launched and terminated",
             |w| w.launch_into("web", 1, 10).transition(1, Terminate, 5_000),

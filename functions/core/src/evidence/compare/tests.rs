@@ -19,7 +19,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+        float(self.0 >> 11) / float(1 << 53)
     }
 
     fn poisson(&mut self, mean: f64) -> u64 {
@@ -182,8 +182,7 @@ fn the_exact_distribution_and_the_normal_one_meet() {
     let [night, day] = stacks();
     let means = [means(&night), means(&day)];
     let mut dice = Dice(11);
-    let [a, b] = [&night, &day].map(|served| served.clone());
-    let [a, b] = [a.with(moves(&mut dice, &means[0], 0.012, 1)), b.with(moves(&mut dice, &means[1], 0.012, 1))];
+    let [a, b] = [night.with(moves(&mut dice, &means[0], 0.012, 1)), day.with(moves(&mut dice, &means[1], 0.012, 1))];
     let strata = Strata::new(&a.by_hour(&TimeZone::UTC), &b.by_hour(&TimeZone::UTC));
     let all = strata.moves();
     assert!((EXACT * 0.5..EXACT).contains(&all), "{all}");
