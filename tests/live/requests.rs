@@ -119,7 +119,10 @@ fn a_budget_that_no_plan_fits_is_kept_shown_and_said() {
         assert_eq!(lookups(&stage).len(), 18);
         assert_eq!(answer["outcome"], "partial", "{answer:#}");
         let problems = answer["problems"].to_string();
-        assert!(problems.contains("fits a run") && problems.contains("SOURCE=queue or SOURCE=logs"), "{problems}");
+        assert!(
+            problems.contains("18 requests ran out") && problems.contains("SOURCE=queue or SOURCE=logs"),
+            "{problems}"
+        );
         let latest = stage.latest();
         let metric = |name: &str| latest.get(&(name.to_owned(), None)).copied().expect(name);
         assert!(metric("WorkCompleted") < 100.0 && metric("RunCompleted") < 1.0);

@@ -43,6 +43,15 @@ fn finish<C: LookupClient>(mut visit: Visit<'_, C>, plan: &Plan) -> Result<Batch
         }
         _ => {}
     }
+    let (done, planned, budget) = (batch.work.done, batch.work.planned, visit.budget);
+    if done < planned && batch.requests.made >= budget {
+        let text = format!(
+            "lookups: the budget of {budget} requests ran out with {} of {planned} planned requests not made; the next \
+             run goes on with the oldest, or choose SOURCE=queue or SOURCE=logs",
+            planned - done
+        );
+        intake::problem(batch, text);
+    }
     let causes = visit.causes_through();
     let sightings = visit.reader.memory.sightings_through.filter(|_| plan.complete && blind.is_empty());
     let before = visit.ask.memory;

@@ -124,10 +124,10 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
                 found.capacity.holds(capacity),
             ]
         });
-        // So few accounts as unoptimised tests have say less.
+        // So few accounts as unoptimised tests have say less. The exact interval for the rates errs on the safe side.
         let (low, high) = if cfg!(debug_assertions) { (0.88, 1.0) } else { (0.93, 0.97) };
-        for share in &found[..3] {
-            assert!((low..=high).contains(share), "{factor} {expected}: {found:?}");
+        for (share, more) in found.iter().zip([0.01, 0.0, 0.0]) {
+            assert!((low..=high + more).contains(share), "{factor} {expected}: {found:?}");
         }
         assert!(found[3] >= 0.95, "nothing of the capacity was assumed: {found:?}");
     }
