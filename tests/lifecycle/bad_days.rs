@@ -240,3 +240,68 @@ fn a_command_or_a_configuration_that_others_can_write_is_refused() {
     let failed = daemon.wait_for("the refusal", |line| line["what"] == "failed");
     assert!(failed["reason"].as_str().is_some_and(|reason| reason.contains("everybody")), "{failed}");
 }
+
+#[test]
+fn a_stop_waits_for_no_answer() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::Hangs(Duration::from_secs(30))));
+    imds.target([gone()]);
+    let mut watch = command(&imds, Some(&aws));
+    watch.args(["watch", "--interval", "10s", "--time-scale", "600", "--api-timeout", "30s"]);
+    let mut daemon = Daemon::start(&mut watch);
+    wait("a question", || (!aws.all_calls().is_empty()).then_some(()), || daemon.complaints());
+    let began = Instant::now();
+    assert!(daemon.stop().success());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// Adds to the time of day what a file says, and leaves the clocks alone that are never set.
+const STEPS: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, time);
+    FILE *file = clock == CLOCK_REALTIME ? fopen(getenv("STEP"), "r") : NULL;
+    long step = 0;
+    if (file) { if (fscanf(file, "%ld", &step) == 1) time->tv_sec += step; fclose(file); }
+    return result;
+}
+"#;
+
+#[test]
+fn a_clock_that_is_stepped_changes_no_decision() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, library, step) = (folder.path().join("s.c"), folder.path().join("s.so"), folder.path().join("step"));
+    std::fs::write(&source, STEPS).expect("a file");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
+    assert!(compiler.status().expect("a C compiler, which the build needs too").success());
+    let (imds, aws) = (Imds::start(), Aws::start(Says::State("Standby")));
+    imds.target([says("InService")]);
+    let mut watch = watch(&imds, Some(&aws), &folder, "exit 0");
+    watch.env("LD_PRELOAD", &library).env("STEP", &step).args(["--time-scale", "10"]);
+    let mut daemon = Daemon::start(&mut watch);
+    daemon.wait_for_state("InService", "imds");
+    // Eleven years ahead: every token is over, and nothing that was learnt is any older.
+    std::fs::write(&step, "350000000").expect("room");
+    imds.target([gone()]);
+    let line = daemon.wait_for_state("Standby", "api");
+    assert!(line["time"].as_str().is_some_and(|time| time > "2036"), "the clock was not stepped: {line}");
+    let years = 300_000_000;
+    let ages: Vec<u64> = daemon.lines().iter().filter_map(|line| line["age_seconds"].as_u64()).collect();
+    assert!(ages.len() >= 2 && ages.iter().all(|age| *age < years), "{:#?}", daemon.lines());
+    assert!(daemon.lines().iter().all(|line| line["source"] != "assumed"), "{:#?}", daemon.lines());
+    // And back behind the start: tokens that seem good for years are over for IMDS.
+    std::fs::write(&step, "-350000000").expect("room");
+    imds.revoke();
+    imds.target([says("Terminated")]);
+    daemon.wait_for("the drain", |line| line["event"] == "command" && line["what"] == "succeeded");
+    let ends = daemon.wait_for("the end", |line| line["event"] == "imds_absent_ends");
+    assert!(ends["lasted_seconds"].as_u64().is_some_and(|seconds| seconds < 3_600), "{ends}");
+    assert!(daemon.stop().success());
+    assert_eq!(daemon.commands().len(), 2, "once: {:?}", daemon.commands());
+}

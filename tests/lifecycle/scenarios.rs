@@ -148,7 +148,7 @@ fn play(scenario: &Scenario) {
     };
     let tell = || format!("{:#?}\n{:?}\n{}", daemon.lines(), read(&log), daemon.complaints());
     wait(name, || (is_there(&daemon.lines()) && read(&log).len() >= scenario.commands.len()).then_some(()), tell);
-    // Three minutes in reality would be an eternity; a moment shows that nothing runs twice.
+    // A moment in which nothing must run twice: twenty minutes of the night.
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(read(&log), scenario.commands, "{name}: {}", tell());
     assert_eq!(other.stop(), scenario.other_drains, "{name}: what takes a 404 for nothing");

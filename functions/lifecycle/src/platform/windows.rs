@@ -109,6 +109,7 @@ impl Running {
     }
 
     /// Windows has no signal that every program knows.
+    #[expect(clippy::unused_self, reason = "other systems have one")]
     pub(super) fn ask_to_end(&mut self) {}
 
     pub(super) fn end(&mut self) {
@@ -181,7 +182,7 @@ fn service_main(_: Vec<std::ffi::OsString>) {
             controls_accepted: if running { accepted } else { ServiceControlAccept::empty() },
             exit_code: ServiceExitCode::Win32(code.into()),
             checkpoint: 0,
-            wait_hint: Duration::from_secs(60),
+            wait_hint: Duration::from_mins(1),
             process_id: None,
         };
         // The manager may be gone; then nobody waits for it.

@@ -156,8 +156,8 @@ impl Hooks {
                 self.job = Some((job, transition));
             }
             Err(why) => {
-                self.tell(&transition, "failed", json!({"reason": why}));
                 self.mark(transition.key, Phase::Failed, attempt);
+                self.tell(&transition, "failed", json!({"reason": why}));
             }
         }
     }
@@ -190,6 +190,8 @@ impl Hooks {
         let attempt = self.handled.as_ref().map_or(1, |handled| handled.attempt);
         let is_well = matches!(end, End::Exited(Some(0)));
         let phase = if is_well { Phase::Done } else { Phase::Failed };
+        // Whoever is told that it is over may kill this program: the marker comes first.
+        self.mark(transition.key, phase, attempt);
         let seconds = job.age().as_secs_f64();
         let (what, more) = match &end {
             End::Exited(Some(0)) => ("succeeded", json!({})),
@@ -202,7 +204,6 @@ impl Hooks {
         {
             companion.tell(if is_well { Progress::Succeeded } else { Progress::Failed });
         }
-        self.mark(transition.key, phase, attempt);
         if let Some(next) = self.waiting.take().filter(|next| next.key != transition.key) {
             self.start(next);
         }

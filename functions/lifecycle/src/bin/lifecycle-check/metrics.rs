@@ -97,6 +97,7 @@ impl Sinks {
                     Ok(Err(error)) => Some(error.to_string()),
                     Err(_) => Some("no answer in time".to_owned()),
                 };
+                // Half a line may be on its way.
                 if error.is_some() {
                     self.agent = None;
                 }
