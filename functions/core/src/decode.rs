@@ -144,11 +144,12 @@ pub fn read(record: &[u8]) -> Reading {
     read_from(record, None)
 }
 
-/// Reads one record. Where it comes from `known`, what the two have in common is shared instead of kept again.
+/// Reads one record. Where it was sifted out of a file of `known`'s, what the two have in common is shared instead of
+/// kept again.
 #[must_use]
 pub(crate) fn read_from(record: &[u8], known: Option<&Source>) -> Reading {
     let unreadable = |reason| Reading { time: None, source: None, decoded: Decoded::malformed(reason) };
-    match std::str::from_utf8(record).map(Fields::of) {
+    match std::str::from_utf8(record).map(|record| Fields::of(record, known.is_some())) {
         Ok(Ok(mut fields)) => {
             fields.known = known;
             Reading { time: fields.time(), source: fields.source(), decoded: decode_fields(&fields) }

@@ -176,13 +176,14 @@ pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a record. Mostly its caller can be read on the way; where that is of a strange shape, which spoils
-    /// nothing but what depends on it, it is left for later.
-    pub(super) fn of(record: &'a str) -> serde_json::Result<Self> {
-        match serde_json::from_str(record) {
-            Ok(WithCaller(fields)) => Ok(fields),
-            Err(_) => serde_json::from_str(record),
+    /// The fields of a record. Where it is one of few that were sifted out, its caller is nearly always asked for, and is
+    /// read on the way; where that is of a strange shape, which spoils nothing but what depends on it, it is left for
+    /// later.
+    pub(super) fn of(record: &'a str, sifted: bool) -> serde_json::Result<Self> {
+        if sifted && let Ok(WithCaller(fields)) = serde_json::from_str(record) {
+            return Ok(fields);
         }
+        serde_json::from_str(record)
     }
 
     /// The error code of a failed call. One that is no string is a failure all the same.
