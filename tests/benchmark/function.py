@@ -34,7 +34,6 @@ is stopped at the end. All it writes is in `benchmark-function/` of cargo's targ
 import argparse
 import contextlib
 import gzip
-import http.client
 import json
 import os
 import platform
@@ -50,8 +49,12 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/stand_in"))
+from client import Failed, StandIn  # noqa: E402
+
 PACKAGES = ["boto3==1.44.8"]
 RECORDS = {100: 5_000, 2_000: 50_000, 20_000: 50_000}
 ACCOUNT, REGION = "111122223333", "eu-central-1"
@@ -67,10 +70,6 @@ LONGEST = 900
 FILLS = 20
 METRICS = "GraniteServiceVersion20100801.PutMetricData"
 NATIVE, REFERENCE = "bootstrap", "Python and boto3"
-
-
-class Failed(Exception):
-    """Why there is no result."""
 
 
 def note(text):
@@ -189,7 +188,7 @@ class Function:
     def said(self):
         return self.log.read_text(errors="replace")[-2000:].strip()
 
-    def stop(self):
+    def close(self):
         self.child.kill()
         self.child.wait()
         self.events.put(None)
@@ -209,44 +208,19 @@ class Run:
 # The stand-in.
 
 
-class StandIn:
-    def __init__(self, program, account, log, *more):
-        command = [program, "--account", account, "--clock", "end", "--quota", "off", *more]
-        with open(log, "ab") as errors:
-            self.child = subprocess.Popen(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
-        self.url = self.child.stdout.readline().strip()
-        if not self.url.startswith("http://127.0.0.1:"):
-            self.stop()
-            raise Failed(f"the stand-in does not start: {log.read_text(errors='replace')[-2000:]}")
-        self.window = self.control("GET", "account")["window"]
+class Account(StandIn):
+    """The stand-in, with what the benchmark asks of it."""
 
-    def control(self, method, what, body=None):
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"))
-        with contextlib.closing(connection):
-            connection.request(method, f"/_stand-in/{what}", body=None if body is None else json.dumps(body))
-            answer = connection.getresponse()
-            text = answer.read()
-        if answer.status != 200:
-            raise Failed(f"the stand-in refuses {method} {what}: {text[:500]!r}")
-        return json.loads(text)
+    def __init__(self, program, account, log, *more):
+        super().__init__(program, account, log, *more)
+        self.window = self.control("GET", "account")["window"]
 
     def state(self):
         """The state that a function has left in S3."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"))
-        with contextlib.closing(connection):
-            connection.request("GET", f"/{STATE}")
-            answer = connection.getresponse()
-            packed = answer.read()
-        if answer.status != 200:
+        status, packed = self.request("GET", f"/{STATE}")
+        if status != 200:
             raise Failed(f"there is no state: {packed[:500]!r}")
         return json.loads(gzip.decompress(packed))
-
-    def stop(self):
-        self.child.kill()
-        self.child.wait()
-        self.child.stdout.close()
 
 
 # What is measured, and with what.
@@ -336,14 +310,6 @@ class Bench:
         return Function(commands[who], variables, self.log, takes_metrics=who == REFERENCE)
 
 
-@contextlib.contextmanager
-def stopping(thing):
-    try:
-        yield thing
-    finally:
-        thing.stop()
-
-
 def measure_starts(bench, stand_in, runs):
     """Cold starts in alternation, in seconds: of both, and of bootstrap with its state in a file (no call to STS)."""
     ways = {
@@ -355,7 +321,7 @@ def measure_starts(bench, stand_in, runs):
     # The first start of each reads its files, and does not count.
     for run in range(runs + 1):
         for name, how in ways.items():
-            with stopping(bench.function(stand_in=stand_in, **how)) as function:
+            with contextlib.closing(bench.function(stand_in=stand_in, **how)) as function:
                 took = function.started()
                 if run:
                     starts[name].append((took, function.cpu(), function.peak()))
@@ -377,7 +343,7 @@ def measure_runs(bench, stand_in, who, source, runs):
         took.problems.update(done.answer.get("problems", ()))
         return done
 
-    with stopping(bench.function(who, stand_in, source)) as function:
+    with contextlib.closing(bench.function(who, stand_in, source)) as function:
         for _ in range(FILLS):
             done = run(function, begin)
             took.first.append(done)
@@ -387,7 +353,7 @@ def measure_runs(bench, stand_in, who, source, runs):
         else:
             raise Failed(f"{who}: {FILLS} runs do not read the past to its end")
         took.first_peak = function.peak()
-    with stopping(bench.function(who, stand_in, source)) as function:
+    with contextlib.closing(bench.function(who, stand_in, source)) as function:
         # The first run of a process makes its connections.
         run(function, begin)
         for number in range(1, runs + 1):
@@ -439,8 +405,8 @@ def measure_delays(bench, folder, source, seconds):
     asked = {which for which in migrations if begin <= which[1] < begin + seconds}
     took, waiting = Delays(), set(asked)
     delivery = json.dumps({"drawn": {"seed": bench.seed, "min_delay": DELIVERED, "max_delay": DELIVERED}})
-    with stopping(StandIn(bench.release / "stand-in", folder, bench.log, "--delivery", delivery)) as stand_in:
-        with stopping(bench.function(NATIVE, stand_in, source, budget=BUDGET)) as function:
+    with contextlib.closing(Account(bench.release / "stand-in", folder, bench.log, "--delivery", delivery)) as stand_in:
+        with contextlib.closing(bench.function(NATIVE, stand_in, source, budget=BUDGET)) as function:
             # Some runs before, which take up the past; and some after, until all must have counted.
             for second in range(begin - 6 * PERIOD, begin + seconds + 12 * PERIOD, PERIOD):
                 stand_in.control("PUT", "clock", {"now": second})
@@ -531,7 +497,7 @@ def measure_size(bench, instances, runs, largest, starts):
     """One account and all that is measured on it."""
     note(f"{instances:,} instances")
     folder, size = bench.simulate(instances)
-    with stopping(StandIn(bench.release / "stand-in", folder, bench.log)) as stand_in:
+    with contextlib.closing(Account(bench.release / "stand-in", folder, bench.log)) as stand_in:
         cold = measure_starts(bench, stand_in, starts) if starts else None
         for who in (NATIVE, REFERENCE):
             note(f"{instances:,} instances, {who}, lookup")

@@ -41,6 +41,29 @@ fn the_costs_in_the_readme_are_those_that_the_program_computes() {
 }
 
 #[test]
+fn the_bill_in_the_guide_is_the_one_that_the_program_makes_out() {
+    let guide = fs::read_to_string(root().join("infra/README.md")).expect("infra/README.md");
+    let ran = run(exposure().args(["cost", "--instances", "100", "--json"]));
+    let bill: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let items = bill["items"].as_array().expect("items");
+    let of = |what: &str| items.iter().find(|item| item["what"].as_str().is_some_and(|name| name == what));
+    let table = rows(&guide, "## What it costs");
+    let mut computed = 0;
+    for row in &table {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let Some(item) = of(cells[0]) else { continue };
+        let told = format!(
+            "{:.0}, {:.2}",
+            item["quantity"].as_f64().expect("a number"),
+            item["dollars"].as_f64().expect("dollars")
+        );
+        assert_eq!(format!("{}, {}", cells[1], cells[2]), told, "{row}");
+        computed += 1;
+    }
+    assert_eq!(computed, 3, "{table:?}");
+}
+
+#[test]
 fn every_metric_stands_in_the_readme_as_the_catalogue_has_it() {
     let row = |metric: &&exposure_core::metrics::Metric| {
         let split = if metric.split == Split::Fleet { "fleet only" } else { "yes" };

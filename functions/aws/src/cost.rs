@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use exposure_core::alarms::{COMPOSITES, Line, METRIC_ALARMS, Scope};
 use exposure_core::analysis::{Accounting, Analysis, Coverage, SCHEMA, StackRow, Window};
 use exposure_core::figures::{Health, figures};
 use exposure_core::time::Timestamp;
@@ -13,12 +14,18 @@ use crate::settings::SourceKind;
 const DAYS: f64 = 30.0;
 /// The most data points of one `PutMetricData` request (CloudWatch API).
 const DATA: f64 = 1_000.0;
+/// What the alarm of the test page watches (infra/template.yaml); it is none of the catalogue.
+const TEST_PAGE: f64 = 1.0;
 
 /// List prices of us-east-1 in dollars, without free tiers and discounts (the services' pricing pages, 2026). They
 /// change, and differ by region: what counts is the quantities.
 mod price {
     /// One custom metric and month, of the first 10,000.
     pub(super) const METRIC: f64 = 0.30;
+    /// One metric that an alarm of standard resolution watches, and month; metric math pays for each that it takes in.
+    pub(super) const ALARM_METRIC: f64 = 0.10;
+    /// One composite alarm and month.
+    pub(super) const COMPOSITE_ALARM: f64 = 0.50;
     /// One `PutMetricData` request.
     pub(super) const PUT_METRIC_DATA: f64 = 0.01 / 1_000.0;
     /// One gigabyte-second of Lambda on arm64.
@@ -42,6 +49,8 @@ pub struct Usage {
     pub instances: u32,
     /// Stacks.
     pub stacks: u32,
+    /// Whether there are alarms, all of these stacks listed, with a fixed limit for the rate of migrations.
+    pub alarms: bool,
     /// Where records come from.
     pub source: SourceKind,
     /// The schedule's interval in seconds.
@@ -94,12 +103,34 @@ pub fn monthly(usage: &Usage) -> Vec<Item> {
             items.push(item("S3 reads of the trail", DAYS * f64::from(usage.trail_objects_per_day), price::S3_GET));
         }
     }
+    if usage.alarms {
+        let (metrics, composites) = of_alarms(usage.stacks, usage.source);
+        items.push(item("CloudWatch alarm metrics", metrics, price::ALARM_METRIC));
+        items.push(item("CloudWatch composite alarms", composites, price::COMPOSITE_ALARM));
+    }
     items.sort_by(|a, b| b.dollars.total_cmp(&a.dollars));
     items
 }
 
 fn item(what: &'static str, quantity: f64, price: f64) -> Item {
     Item { what, quantity, dollars: quantity * price }
+}
+
+/// How many metrics the alarms of the catalogue watch, and how many composites there are.
+fn of_alarms(stacks: u32, source: SourceKind) -> (f64, f64) {
+    let there = |condition: Option<&str>| match condition {
+        Some("HasRecordQueue") => source == SourceKind::Queue,
+        Some(mode) => mode == "FixedRate",
+        None => true,
+    };
+    let copies = |scope: Scope| if scope == Scope::Stack { f64::from(stacks) } else { 1.0 };
+    let watched = |lines: &[Line]| number(lines.iter().filter(|line| matches!(line, Line::Of(..))).count());
+    let metrics: f64 = METRIC_ALARMS
+        .iter()
+        .filter(|alarm| there(alarm.condition))
+        .map(|alarm| copies(alarm.scope) * watched(alarm.lines))
+        .sum();
+    (metrics + TEST_PAGE, COMPOSITES.iter().map(|alarm| copies(alarm.scope)).sum())
 }
 
 /// How many data points a run publishes, and how many bytes it logs, as the code makes them.
@@ -134,6 +165,7 @@ mod tests {
         Usage {
             instances,
             stacks: 2,
+            alarms: true,
             source,
             period_seconds: 300,
             launches_per_day: 1.0,
@@ -154,6 +186,22 @@ mod tests {
         // Fourteen for each of two stacks and the fleet, and sixteen of the run's health.
         assert!((items[0].quantity - 58.0).abs() < 0.5, "{items:?}");
         assert!((items.iter().find(|i| i.what == "Lambda invocations").unwrap().quantity - 8_640.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn alarms_cost_by_what_they_watch_and_only_where_there_are_some() {
+        let of = |usage: &Usage, what| monthly(usage).iter().find(|item| item.what == what).map(|item| item.quantity);
+        let (metrics, composites) = ("CloudWatch alarm metrics", "CloudWatch composite alarms");
+        let two = usage(100, SourceKind::Lookup);
+        let three = Usage { stacks: 3, ..two };
+        // Fifteen metrics and three composites for each stack.
+        assert!((of(&three, metrics).unwrap() - of(&two, metrics).unwrap() - 15.0).abs() < 0.5);
+        assert!((of(&three, composites).unwrap() - of(&two, composites).unwrap() - 3.0).abs() < 0.5);
+        let queue = usage(100, SourceKind::Queue);
+        assert!((of(&queue, metrics).unwrap() - of(&two, metrics).unwrap() - 1.0).abs() < 0.5);
+        let without = Usage { alarms: false, ..two };
+        assert_eq!((of(&without, metrics), of(&without, composites)), (None, None));
+        assert!(total(&two) - total(&without) > 9.0);
     }
 
     #[test]

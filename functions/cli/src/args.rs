@@ -112,6 +112,9 @@ pub(crate) struct Cost {
     /// How many stacks
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) stacks: u32,
+    /// Leave out the alarms (`CreateAlarms=false`)
+    #[arg(long)]
+    pub(crate) no_alarms: bool,
     /// Where records come from
     #[arg(long, value_enum, default_value_t = CostSource::Lookup)]
     pub(crate) source: CostSource,

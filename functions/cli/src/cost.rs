@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: &Cost) -> Result<End> {
     let usage = Usage {
         instances: arguments.instances,
         stacks: arguments.stacks,
+        alarms: !arguments.no_alarms,
         source: arguments.source.into(),
         period_seconds: arguments.period_seconds,
         launches_per_day: arguments.launches_per_day,

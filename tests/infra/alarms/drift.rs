@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use exposure_aws::cost::{Usage, monthly};
+use exposure_aws::settings::SourceKind;
 use exposure_core::alarms::{
     COMPOSITES, Comparison, CompositeAlarm, LISTED_STACKS, Line, METRIC_ALARMS, MetricAlarm, PARAMETERS, PERIODS,
     Period, Rule, Scope, Setting, Severity, Watched, description,
@@ -212,13 +214,17 @@ fn template(given: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
 
 #[test]
 fn the_template_has_every_alarm_of_the_catalogue_as_it_is_there_and_no_other() {
-    let cases = [
+    let mut cases = vec![
         with(&[]),
-        with(&[("MigrationRateMode", "anomaly"), ("PeriodSeconds", "60")]),
-        with(&[("RecordQueueDeadLetterQueueName", ""), ("PeriodSeconds", "3600"), ("Stacks", "Nighttime")]),
-        with(&[("Stacks", "a,b,c,d,e,f,g,h,i"), ("PeriodSeconds", "300")]),
+        with(&[("MigrationRateMode", "anomaly")]),
+        with(&[("RecordQueueDeadLetterQueueName", ""), ("Stacks", "Nighttime")]),
     ];
-    assert_eq!(cases.len(), 4);
+    // Each length of the list up to one too many, and each period: the template has a condition or a row for each.
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    for (count, period) in (1..=LISTED_STACKS + 1).zip(PERIODS.iter().cycle()) {
+        cases.push(with(&[("Stacks", &names[..count].join(",")), ("PeriodSeconds", &period.to_string())]));
+    }
+    assert!(cases.len() == 12 && LISTED_STACKS > PERIODS.len());
     for given in cases {
         let (expected, found) = (catalogue(&given), template(&given));
         assert!(expected.len() >= 20);
@@ -229,6 +235,39 @@ fn the_template_has_every_alarm_of_the_catalogue_as_it_is_there_and_no_other() {
             assert_eq!(found, expected, "{name}: {found:#} is in the template, and in the catalogue {expected:#}");
             assert!(plain(&found["AlarmDescription"]).len() <= 1_024);
         }
+    }
+}
+
+#[test]
+fn what_alarms_cost_follows_from_those_that_the_templates_deploy() {
+    let main = std::fs::read_to_string(root().join("infra/template.yaml")).expect("the template");
+    let others = main.matches("Type: AWS::CloudWatch::Alarm\n").count();
+    let cases =
+        [(SourceKind::Lookup, "", "a,b"), (SourceKind::Queue, "record-dlq", "a,b"), (SourceKind::Logs, "", "a,b,c")];
+    for (source, queue, stacks) in cases {
+        let alarms = template(&with(&[("Stacks", stacks), ("RecordQueueDeadLetterQueueName", queue)]));
+        let composites = alarms.values().filter(|alarm| alarm["Type"] == "AWS::CloudWatch::CompositeAlarm").count();
+        let watched = |alarm: &Value| match alarm["Metrics"].as_array() {
+            Some(lines) => lines.iter().filter(|line| !line["MetricStat"].is_null()).count(),
+            None => usize::from(!alarm["MetricName"].is_null()),
+        };
+        let metrics = others + alarms.values().map(watched).sum::<usize>();
+        assert!(metrics > 40 && composites >= 10, "{metrics}, {composites}");
+        let usage = Usage {
+            instances: 100,
+            stacks: u32::try_from(stacks.split(',').count()).expect("few"),
+            alarms: true,
+            source,
+            period_seconds: 300,
+            launches_per_day: 1.0,
+            memory_mb: 256,
+            run_seconds: 5.0,
+            trail_objects_per_day: 5_000,
+        };
+        let bill: BTreeMap<_, _> = monthly(&usage).into_iter().map(|item| (item.what, item.quantity)).collect();
+        let paid = |what: &str| format!("{:.0}", bill[what]);
+        assert_eq!(paid("CloudWatch alarm metrics"), metrics.to_string(), "{source:?}");
+        assert_eq!(paid("CloudWatch composite alarms"), composites.to_string(), "{source:?}");
     }
 }
 
@@ -289,6 +328,7 @@ fn parameters_have_the_defaults_of_the_catalogue_and_say_what_they_take() {
 #[test]
 fn the_template_says_why_missing_points_are_treated_so() {
     let text = std::fs::read_to_string(root().join("infra/alarms.yaml")).expect("the template");
+    let reason = |alarm: &MetricAlarm| (alarm.missing_because, alarm.missing);
     for alarm in METRIC_ALARMS {
         let because = format!("{}{}.", alarm.missing_because[..1].to_uppercase(), &alarm.missing_because[1..]);
         let said = format!("# {because}\n");
@@ -296,7 +336,8 @@ fn the_template_says_why_missing_points_are_treated_so() {
             .split(&said)
             .skip(1)
             .filter(|rest| rest.trim_start().starts_with(&format!("TreatMissingData: {}\n", alarm.missing.as_str())));
-        assert!(treated.count() > 0, "{}: {because}", alarm.name);
+        let alike = METRIC_ALARMS.iter().filter(|other| reason(other) == reason(alarm));
+        assert_eq!(treated.count(), alike.count(), "{}: {because}", alarm.name);
     }
 }
 

@@ -3,29 +3,28 @@ Runtime API on loopback, against the stand-in for AWS."""
 
 import contextlib
 import gzip
-import http.client
 import json
 import queue
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "stand_in"))
+from client import Failed, StandIn  # noqa: E402
+
 ACCOUNT, NAMESPACE = "111122223333", "MigrationExposure"
 LONGEST = 300
-
-
-class Failed(Exception):
-    """Why there is nothing to look at."""
 
 
 class Function:
     """The function in a process of its own."""
 
-    def __init__(self, program, variables, log):
+    def __init__(self, command, variables, log):
         self.events, self.answers, self.log = queue.SimpleQueue(), queue.SimpleQueue(), log
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -36,7 +35,7 @@ class Function:
         api = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.server.server_address[1]}"}
         with open(log, "wb") as out:
             self.child = subprocess.Popen(
-                [program], env=variables | lambdas | api, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                list(map(str, command)), env=variables | lambdas | api, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
             )
 
     def handler(self):
@@ -76,6 +75,7 @@ class Function:
             raise Failed(f"the function gives no answer: {self.log}") from None
         if not went_well:
             raise Failed(f"the function fails: {answer[:2000]!r}")
+        return json.loads(answer)
 
     def close(self):
         self.child.kill()
@@ -83,33 +83,6 @@ class Function:
         self.events.put(None)
         self.server.shutdown()
         self.server.server_close()
-
-
-class StandIn:
-    def __init__(self, program, account):
-        command = [program, "--account", account, "--clock", "end", "--quota", "off"]
-        self.child = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.url = self.child.stdout.readline().strip()
-        if not self.url.startswith("http://127.0.0.1:"):
-            self.close()
-            raise Failed("the stand-in does not start")
-
-    def control(self, method, what, body=None):
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"))
-        with contextlib.closing(connection):
-            connection.request(method, f"/_stand-in/{what}", body=None if body is None else json.dumps(body))
-            answer = connection.getresponse()
-            text = answer.read()
-        if answer.status != 200:
-            raise Failed(f"the stand-in refuses {method} {what}: {text[:500]!r}")
-        return json.loads(text)
-
-    def close(self):
-        self.child.kill()
-        self.child.wait()
-        self.child.stdout.close()
 
 
 def seconds(text):
@@ -131,7 +104,7 @@ def replayed(programs, folder, days, instances, seed, step, note):
     truth = json.loads((account / "truth.json").read_text())
     begin, end = (seconds(truth["window"][name]) for name in ("from", "to"))
     data = {"from": begin - begin % step, "to": end + 3_600, "log": [], "instances": on_instances(truth, end, step)}
-    with contextlib.closing(StandIn(programs / "stand-in", account)) as stand_in:
+    with contextlib.closing(StandIn(programs / "stand-in", account, folder / "stand-in.log")) as stand_in:
         regions = sorted(place.name for place in (account / "AWSLogs" / ACCOUNT / "CloudTrail").iterdir())
         variables = {
             "AWS_ENDPOINT_URL": stand_in.url,
@@ -148,7 +121,7 @@ def replayed(programs, folder, days, instances, seed, step, note):
             "PERIOD_SECONDS": str(step),
         }
         log = folder / "function.log"
-        with contextlib.closing(Function(programs / "bootstrap", variables, log)) as function, open(log) as lines:
+        with contextlib.closing(Function([programs / "bootstrap"], variables, log)) as function, open(log) as lines:
             runs = range(data["from"], data["to"], step)
             for count, second in enumerate(runs, 1):
                 stand_in.control("PUT", "clock", {"now": second})

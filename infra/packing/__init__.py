@@ -1,0 +1,1 @@
+"""What package.py is made of."""
