@@ -144,6 +144,7 @@ fn needs(request: &RequestLine) -> Vec<Need> {
             let end = asked.find(['"', '&']).unwrap_or(asked.len());
             vec![Need::new("s3:ListBucket", &bucket_arn).with("s3:prefix", &asked[..end].replace("%2F", "/"))]
         }
+        ("sqs", "GetQueueAttributes") => vec![Need::new("sqs:GetQueueAttributes", "RecordQueue.Arn")],
         ("sqs", "ReceiveMessage") => vec![Need::new("sqs:ReceiveMessage", "RecordQueue.Arn")],
         ("sqs", "DeleteMessageBatch") => vec![Need::new("sqs:DeleteMessage", "RecordQueue.Arn")],
         ("sts", "AssumeRole") => vec![Need::new("sts:AssumeRole", detail("RoleArn"))],

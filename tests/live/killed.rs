@@ -69,9 +69,10 @@ fn day(point: Option<&Point>) -> (Value, Values) {
         let second = stage.window.1 + hour * 3_600;
         if let Some(point) = point.filter(|_| hour == KILLED) {
             kill(&stage, &mut function, point, second, &mut totals);
+        } else {
+            let answer = stage.run(&mut function, second);
+            assert_eq!(answer["outcome"], "complete", "{answer:#}");
         }
-        let answer = stage.run(&mut function, second);
-        assert_eq!(answer["outcome"], "complete", "{answer:#}");
         never_back(&mut totals, stage.latest(), second);
     }
     let domain = |name: &str| name.starts_with("Members") || name.ends_with("Total") || name.ends_with("Percent");
@@ -101,9 +102,11 @@ fn kill(stage: &Stage, function: &mut crate::runtime::Function, point: &Point, s
     let data = stand_in.metrics().len();
     never_back(totals, stage.latest(), second);
     *function = Stage::function(&variables(stage, "queue"));
-    // As Lambda does with an event whose run has died.
+    // As Lambda does with an event whose run has died. What that had received and not deleted is still hidden, and says
+    // so: a migration is not settled meanwhile.
     let answer = stage.run(function, second);
-    assert_eq!(answer["outcome"], "complete", "{}: {answer:#}", point.name);
+    let outcome = if point.confirmed { "complete" } else { "partial" };
+    assert_eq!(answer["outcome"], outcome, "{}: {answer:#}", point.name);
     let again = stand_in.metrics().len();
     let out = match data {
         0 => Out::Nothing,

@@ -95,8 +95,8 @@ pub fn monthly(usage: &Usage) -> Vec<Item> {
         SourceKind::Lookup | SourceKind::Directory => {}
         SourceKind::Queue => {
             // A launch makes four messages or so (call, grant, two Decrypts); each is sent, received and deleted, the
-            // latter two by the ten, and an empty queue is asked once a run.
-            items.push(item("SQS requests", launches * 4.0 * 1.2 + runs, price::SQS));
+            // latter two by the ten, and in each run an empty queue is asked twice, and what is held of it once.
+            items.push(item("SQS requests", launches * 4.0 * 1.2 + runs * 3.0, price::SQS));
         }
         SourceKind::Logs => {
             items.push(item("S3 lists of the trail", runs * 2.0, price::S3_PUT));

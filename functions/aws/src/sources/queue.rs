@@ -4,6 +4,7 @@ mod envelope;
 
 use std::collections::{BTreeMap, HashSet};
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use exposure_core::ids::Source;
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use envelope::{Opened, open};
 
 const RECEIVE: &str = "sqs:ReceiveMessage";
 const DELETE: &str = "sqs:DeleteMessageBatch";
+const ATTRIBUTES: &str = "sqs:GetQueueAttributes";
 
 /// How many messages a request receives or deletes at most (SQS API, `ReceiveMessage`, `DeleteMessageBatch`).
 const MESSAGES_A_REQUEST: usize = 10;
@@ -26,6 +28,11 @@ const MESSAGES_A_RUN: u64 = 100_000;
 /// How often in a row nothing must come for the queue to be empty: an answer asks some of SQS's servers only
 /// (SQS Developer Guide, "Short polling").
 const SILENCE: u32 = 2;
+
+/// What another run has received, it may not live to save: a cause may be among it, so the queue does not count as empty
+/// while it holds any. It is shown again when the queue's visibility timeout ends.
+const HELD: &str =
+    "another run holds messages of the queue; what they say comes with them, or when they are shown again";
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +52,9 @@ pub trait QueueClient: Sync {
 
     /// Deletes up to ten messages by their receipts.
     fn delete(&self, receipts: &[String]) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// About how many messages were received, by whomever, and neither deleted nor shown again.
+    fn held(&self) -> impl Future<Output = Result<u64, Failure>> + Send;
 }
 
 /// The SDK's client of one queue.
@@ -88,6 +98,16 @@ impl QueueClient for SdkQueue {
             }
         }
     }
+
+    async fn held(&self) -> Result<u64, Failure> {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let request = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone());
+        let answer = request.send().await.map_err(|error| failure(ATTRIBUTES, &error))?;
+        let count = answer.attributes.as_ref().and_then(|attributes| attributes.get(&name)?.parse().ok());
+        count.ok_or_else(|| {
+            Failure::new(ATTRIBUTES, Class::Unavailable, "no number of messages in flight in the answer")
+        })
+    }
 }
 
 /// The source that empties a queue. One queue serves all accounts and regions.
@@ -115,7 +135,19 @@ impl<C: QueueClient + Send + Sync> QueueSource<C> {
     async fn drain(&self, asks: &[Ask<'_>]) -> Result<Vec<Batch>, Failure> {
         let Some(deadline) = asks.iter().map(|ask| ask.deadline).min() else { return Ok(Vec::new()) };
         let mut drain = Drain::new(asks);
-        let (mut requests, mut messages, mut silent, mut width) = (0, 0, 0, 1);
+        let (mut requests, mut messages, mut silent, mut width) = (1, 0, 0, 1);
+        let all_shown = match tokio::time::timeout_at(deadline, self.client.held()).await {
+            Ok(Ok(0)) => true,
+            Ok(Ok(_)) => {
+                drain.problem(HELD.to_owned());
+                false
+            }
+            Ok(Err(failure)) => {
+                drain.problem(failure.to_string());
+                false
+            }
+            Err(_) => return Ok(drain.finish(requests, false)),
+        };
         while silent < SILENCE && messages < MESSAGES_A_RUN && Instant::now() < deadline {
             let round = join_all((0..width).map(|_| self.client.receive()));
             let Ok(answers) = tokio::time::timeout_at(deadline, round).await else { break };
@@ -124,7 +156,7 @@ impl<C: QueueClient + Send + Sync> QueueSource<C> {
                 requests += 1;
                 let received = match answer {
                     Ok(received) => received,
-                    Err(failure) if requests == 1 => return Err(failure),
+                    Err(failure) if requests == 2 => return Err(failure),
                     Err(failure) => {
                         drain.problem(failure.to_string());
                         return Ok(drain.finish(requests, false));
@@ -139,7 +171,7 @@ impl<C: QueueClient + Send + Sync> QueueSource<C> {
             silent = if news { 0 } else { silent + 1 };
             width = if full { (width * 2).min(IN_FLIGHT) } else { width };
         }
-        Ok(drain.finish(requests, silent >= SILENCE))
+        Ok(drain.finish(requests, all_shown && silent >= SILENCE))
     }
 }
 

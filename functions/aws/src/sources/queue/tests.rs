@@ -16,6 +16,8 @@ struct Fake {
     /// How many more receives answer; none for no bound.
     answers: Mutex<Option<u32>>,
     most_deleted: Mutex<usize>,
+    /// Whether the number of held messages is refused.
+    denied: Mutex<bool>,
     sent: Mutex<u64>,
 }
 
@@ -57,6 +59,13 @@ impl QueueClient for &Fake {
         *most = (*most).max(receipts.len());
         self.messages.lock().unwrap().retain(|(message, _)| !receipts.contains(&message.receipt));
         Ok(())
+    }
+
+    async fn held(&self) -> Result<u64, Failure> {
+        if *self.denied.lock().unwrap() {
+            return Err(Failure::new(ATTRIBUTES, Class::Denied, "made up"));
+        }
+        Ok(u64::try_from(self.messages.lock().unwrap().iter().filter(|(_, hidden)| *hidden).count()).unwrap())
     }
 }
 
@@ -155,6 +164,31 @@ async fn a_queue_that_fails_half_way_is_not_complete() {
     let batch = read(&fake, &[place()], time(NOW)).await.pop().unwrap().unwrap();
     assert_eq!((batch.complete_through, batch.problems.len()), (None, 1));
     assert!(batch.work.done < batch.work.planned && !batch.receipts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_not_complete_while_another_run_holds_messages() {
+    let fake = Fake::default();
+    let complete = Some(shifted(time(NOW), -DELIVERY_SECONDS));
+    for number in 0..3 {
+        fake.send(kms(&seen(number, shifted(time(NOW), -60))));
+    }
+    let lost = read(&fake, &[place()], time(NOW)).await.pop().unwrap().unwrap();
+    assert_eq!((lost.observations.len(), lost.complete_through), (3, complete));
+
+    fake.send(kms(&seen(9, shifted(time(NOW), -60))));
+    let again = read(&fake, &[place()], time(NOW)).await.pop().unwrap().unwrap();
+    assert_eq!((again.observations.len(), again.complete_through, again.problems.len()), (1, None, 1));
+    assert!(again.work.done < again.work.planned);
+
+    fake.reappear();
+    let found = read(&fake, &[place()], time(NOW)).await.pop().unwrap().unwrap();
+    assert_eq!((found.observations.len(), found.complete_through, found.problems.len()), (4, complete, 0));
+
+    fake.reappear();
+    *fake.denied.lock().unwrap() = true;
+    let untold = read(&fake, &[place()], time(NOW)).await.pop().unwrap().unwrap();
+    assert_eq!((untold.observations.len(), untold.complete_through, untold.problems.len()), (4, None, 1));
 }
 
 #[tokio::test(start_paused = true)]
