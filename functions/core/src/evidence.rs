@@ -3,4 +3,5 @@
 mod binomial;
 pub mod compare;
 pub mod exact;
+pub mod findings;
 pub mod service;

@@ -157,6 +157,38 @@ impl Served {
         Self { moves: moves.into_iter().map(|(hour, count)| (hour * 4, count)).collect(), ..self.clone() }
     }
 
+    /// Adds what another has.
+    pub fn join(&mut self, other: &Self) {
+        self.change(other, 1.0, |count, more| count + more);
+    }
+
+    /// What is left of a sum without one of its parts: seconds are whole numbers, so nothing is lost by rounding.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.change(part, -1.0, u64::saturating_sub);
+        rest.cells.retain(|_, time| *time > 0.0);
+        rest.moves.retain(|_, moves| *moves > 0);
+        rest
+    }
+
+    fn change(&mut self, other: &Self, sign: f64, count: fn(u64, u64) -> u64) {
+        for (cell, time) in &other.cells {
+            *self.cells.entry(*cell).or_default() += sign * time;
+        }
+        for (cell, moves) in &other.moves {
+            let slot = self.moves.entry(*cell).or_default();
+            *slot = count(*slot, *moves);
+        }
+        for (age, time) in self.ages.iter_mut().zip(other.ages) {
+            *age += sign * time;
+        }
+        for (age, moves) in self.ages_moved.iter_mut().zip(other.ages_moved) {
+            *age = count(*age, moves);
+        }
+        self.assumed += sign * other.assumed;
+    }
+
     /// Instance-hours in all.
     #[must_use]
     pub fn hours(&self) -> f64 {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::evidence::service::{Stay, served};
+use crate::evidence::service::{HourOfDay, Stay, served};
 use crate::time::Timestamp;
 
 const DAYS: i64 = 14;
@@ -178,29 +178,22 @@ fn nothing_and_one_sided_counts_bound_what_they_can() {
 }
 
 #[test]
-fn the_exact_distribution_and_the_normal_one_meet() {
+fn the_exact_distribution_and_the_saddlepoint_meet() {
     let [night, day] = stacks();
     let means = [means(&night), means(&day)];
     let mut dice = Dice(11);
-    let [a, b] = [night.with(moves(&mut dice, &means[0], 0.012, 1)), day.with(moves(&mut dice, &means[1], 0.012, 1))];
-    let strata = Strata::new(&a.by_hour(&TimeZone::UTC), &b.by_hour(&TimeZone::UTC));
-    let all = strata.moves();
-    assert!((EXACT * 0.5..EXACT).contains(&all), "{all}");
-    let exact = strata.tails(1.1);
-    // The same by the normal distribution.
-    let variance: f64 = strata.informing().map(|s| s.moves * s.share(1.1) * (1.0 - s.share(1.1))).sum();
-    let distance = float(strata.ours) - strata.expected(1.1);
-    let normal = [distance, -distance].map(|distance| above(distance / variance.sqrt()));
-    for (exact, normal) in exact.iter().zip(normal) {
-        assert!((exact - normal).abs() < 2e-3, "{exact} {normal}");
+    for (rate, bound) in [(0.0005, 0.02), (0.002, 3e-3), (0.012, 3e-4)] {
+        let [a, b] = [night.with(moves(&mut dice, &means[0], rate, 1)), day.with(moves(&mut dice, &means[1], rate, 1))];
+        let strata = Strata::new(&a.by_hour(&TimeZone::UTC), &b.by_hour(&TimeZone::UTC), 1.0);
+        let fitted = strata.fitted();
+        for factor in [0.5, 0.9, 1.1, 2.0, fitted.unwrap_or(1.0)] {
+            let trials = strata.trials(factor);
+            let exact = distribution::exact_tails(&trials, strata.ours);
+            let tilt = (fitted.unwrap_or(1.0) / factor).ln();
+            let close = distribution::saddlepoint_tails(&trials, float(strata.ours), tilt);
+            for (exact, close) in exact.iter().zip(close) {
+                assert!((exact - close).abs() < bound, "{} moves, {factor}: {exact} {close}", strata.moves());
+            }
+        }
     }
-}
-
-#[test]
-fn widening_follows_the_normal_quantile() {
-    assert!((Level::USUAL.widened(1.0).tail() - 0.025).abs() < 1e-12);
-    // Twice the standard deviation: 1.96 becomes 3.92.
-    assert!((quantile(Level::USUAL.widened(4.0).tail()) + 3.919_927_969_080_108).abs() < 1e-6);
-    assert!((softened(0.05, 1.0) - 0.05).abs() < 1e-15);
-    assert!((softened(8.856_9e-5, 4.0) - 0.05).abs() < 1e-4);
 }
