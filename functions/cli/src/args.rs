@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use crate::catalogue;
 #[cfg(feature = "aws")]
 use crate::flags::SettingFlags;
+use crate::report::arguments::Report;
 
 /// Finds Auto Scaling instances that AWS moved to another host without a reboot, on CloudTrail log files.
 #[derive(Debug, Parser)]
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// The timeline of one instance, with the rule behind each judgement
     Explain(Explain),
+    /// One page with the evidence: is a stack worse, or only more exposed?
+    Report(Box<Report>),
     /// A made-up account: its fleet, its log files and the truth about them
     Simulate(Simulate),
     /// The metrics: their reference, the same for programs, or a dashboard of them

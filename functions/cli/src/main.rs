@@ -17,6 +17,8 @@ mod live;
 #[cfg(feature = "aws")]
 mod preflight;
 mod reading;
+mod replace;
+mod report;
 mod simulate;
 mod state;
 mod table;
@@ -58,6 +60,7 @@ fn run(arguments: &Arguments) -> Result<End> {
     match &arguments.command {
         Command::Analyze(analyze) => analyze::run(analyze),
         Command::Explain(explain) => explain::run(explain),
+        Command::Report(report) => report::run(report),
         Command::Simulate(simulate) => simulate::run(simulate),
         Command::Catalogue(arguments) => catalogue::run(arguments),
         #[cfg(feature = "aws")]

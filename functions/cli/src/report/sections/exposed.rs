@@ -1,0 +1,115 @@
+//! The members that are exposed now.
+
+use exposure_core::analysis::{InstanceRow, StackRow};
+use exposure_core::time::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+
+use super::super::document::Document;
+use super::super::number::{count, percent};
+use super::super::page::{Section, scrolled};
+use super::super::words::{clock_text, counted, duration};
+use crate::table::last_counted;
+use crate::text::shown;
+
+/// How many instances are listed.
+const LISTED: usize = 100;
+
+pub(crate) fn section(document: &Document, zone: &TimeZone) -> Section {
+    let body = if document.fleet_known {
+        html! {
+            (scrolled("Verdicts by stack", &verdicts(&document.stacks)))
+            (listed(document, zone))
+        }
+    } else {
+        html! {
+            p { "Who is in the fleet now is not known, so there are no verdicts: give the output of "
+                code { "aws autoscaling describe-auto-scaling-groups" } " as " code { "--fleet" }
+                ". Migrations are found without it." }
+        }
+    };
+    Section { id: "exposed", heading: "Exposed now", body }
+}
+
+fn verdicts(stacks: &[StackRow]) -> Markup {
+    let all = StackRow::sum("All", stacks);
+    html! {
+        table {
+            caption { "Members by verdict" }
+            thead {
+                tr {
+                    th scope="col" { "Stack" }
+                    @for heading in ["Members", "In service", "Exposed", "Recovered", "Clean", "Unseen", "Undetermined", "Exposed share"] {
+                        th.n scope="col" { (heading) }
+                    }
+                }
+            }
+            tbody { @for row in stacks { (verdict_row(row)) } }
+            @if stacks.len() > 1 { tfoot { (verdict_row(&all)) } }
+        }
+    }
+}
+
+fn verdict_row(row: &StackRow) -> Markup {
+    let counts = [row.members, row.in_service, row.exposed, row.recovered, row.clean, row.unseen, row.undetermined];
+    html! {
+        tr {
+            th scope="row" { (shown(&row.stack)) }
+            @for found in counts { td.n { (count(found)) } }
+            td.n { (row.exposed_percent().map_or_else(|| "–".to_owned(), |share| percent(share / 100.0))) }
+        }
+    }
+}
+
+fn listed(document: &Document, zone: &TimeZone) -> Markup {
+    let exposed = &document.exposed;
+    if exposed.is_empty() {
+        return html! { p { "No member is known to be exposed." } };
+    }
+    let left_out = exposed.len().saturating_sub(LISTED) as u64;
+    let table = html! {
+        table {
+            caption { "Exposed members, newest first" }
+            thead {
+                tr {
+                    @for heading in ["Instance", "Stack", "Group", "Account and region", "Exposed since", "For", "Age then", "Migration"] {
+                        th scope="col" { (heading) }
+                    }
+                }
+            }
+            tbody {
+                @for instance in exposed.iter().take(LISTED) {
+                    (row(instance, document.findings.window.to, zone))
+                }
+            }
+        }
+    };
+    html! {
+        (scrolled("Exposed members", &table))
+        @if left_out > 0 {
+            p.note { "And " (counted(left_out, "older one", "older ones")) " that this page does not list; "
+                code { "exposure report --format json" } " lists them all." }
+        }
+    }
+}
+
+fn row(instance: &InstanceRow, now: Timestamp, zone: &TimeZone) -> Markup {
+    let migration = instance.migrations.iter().rfind(|migration| migration.confidence.counts());
+    let since = instance.exposed_since.or_else(|| last_counted(instance));
+    let place = [instance.account.map(|a| a.to_string()), instance.region.as_ref().map(ToString::to_string)];
+    let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let age = migration
+        .and_then(|migration| Some(migration.at - jiff::SignedDuration::from_secs(migration.instance_age_seconds?)));
+    html! {
+        tr {
+            th scope="row" { code { (instance.instance_id) } }
+            td { (instance.stack.as_deref().map_or_else(|| "–".to_owned(), shown)) }
+            td { (instance.auto_scaling_group.as_ref().map_or_else(|| "–".to_owned(), |group| shown(group.as_str()))) }
+            td { (place) }
+            td { (since.map_or_else(|| "–".to_owned(), |since| clock_text(since, zone))) }
+            td { (since.map_or_else(|| "–".to_owned(), |since| duration(since, now))) }
+            td { (migration.zip(age).map_or_else(|| "–".to_owned(), |(migration, launched)| duration(launched, migration.at))) }
+            td { (migration.map_or_else(|| "–".to_owned(), |migration| migration.confidence.to_string())) }
+        }
+    }
+}
