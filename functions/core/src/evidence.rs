@@ -3,4 +3,5 @@
 mod binomial;
 pub mod compare;
 pub mod exact;
+pub mod observed;
 pub mod service;
