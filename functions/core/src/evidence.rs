@@ -4,4 +4,5 @@ mod binomial;
 pub mod compare;
 pub mod exact;
 pub mod findings;
+pub mod observed;
 pub mod service;

@@ -1,0 +1,1 @@
+//! Joins whose answer is known beforehand.
