@@ -6,17 +6,19 @@ mod command;
 mod document;
 mod few;
 mod number;
+mod observations;
 mod page;
 mod sections;
 mod words;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use exposure_core::analysis::{Accounting, Analysis, InService, Question, Window};
 use exposure_core::evidence::exact::Level;
 use exposure_core::evidence::findings::findings;
+use exposure_core::evidence::observed::{self, Verification, verify};
 use exposure_core::time::TimeSpan;
 
 use crate::analyze::end;
@@ -39,7 +41,7 @@ pub(crate) fn run(arguments: &Report) -> Result<End> {
     }
     let (found, state) = answered(arguments)?;
     let ended = end(&found.analysis, &arguments.fail_on);
-    let document = found.document(arguments)?;
+    let document = found.document(arguments);
     let text = match arguments.format {
         Format::Html => page::render(&document, &arguments.time_zone).into_bytes(),
         Format::Json => {
@@ -52,12 +54,11 @@ pub(crate) fn run(arguments: &Report) -> Result<End> {
     if let Some((state, ledger)) = state {
         state.save(&ledger)?;
     }
-    match &arguments.out {
-        Some(path) => replacement(path)?.with(&text)?,
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            out.write_all(&text).and_then(|()| out.flush()).context("cannot write to standard output")?;
-        }
+    if let Some(path) = &arguments.out {
+        replacement(path)?.with(&text)?;
+    } else {
+        let mut out = io::stdout().lock();
+        out.write_all(&text).and_then(|()| out.flush()).context("cannot write to standard output")?;
     }
     Ok(ended)
 }
@@ -74,6 +75,7 @@ struct Found {
     fleet_known: bool,
     window: TimeSpan,
     in_service: InService,
+    verification: Option<Verification>,
 }
 
 impl Found {
@@ -85,8 +87,13 @@ impl Found {
     ) -> Result<Self> {
         let window = window(observed, arguments)?;
         let shown = Window { from: Some(window.from), to: Some(window.to) };
+        let analysis = question.answer(shown, accounting.unwrap_or_default());
+        let told = Some(&arguments.observations).filter(|paths| !paths.is_empty());
+        let told = told.map(|paths| observations::read(paths)).transpose()?;
+        let settings = observed::Settings::default();
         Ok(Self {
-            analysis: question.answer(shown, accounting.unwrap_or_default()),
+            verification: told.map(|told| verify(question, &analysis, &told, &settings)),
+            analysis,
             accounting,
             fleet_known: question.fleet.is_some(),
             window,
@@ -94,10 +101,10 @@ impl Found {
         })
     }
 
-    fn document(self, arguments: &Report) -> Result<Document> {
+    fn document(self, arguments: &Report) -> Document {
         let coverage = Some(&self.analysis.coverage);
         let findings = findings(&self.in_service, self.window, &arguments.time_zone, Level::USUAL, coverage);
-        Ok(Document::new(self.analysis, self.accounting, self.fleet_known, findings, command::line()))
+        Document::new(self.analysis, self.accounting, self.fleet_known, findings, self.verification)
     }
 }
 

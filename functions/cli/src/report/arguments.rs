@@ -16,6 +16,9 @@ pub(crate) struct Report {
     pub(crate) state_url: Option<String>,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    /// What `lifecycle-check` told on instances, as JSON lines or an export of its log events, to hold migrations against
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) observations: Vec<PathBuf>,
     /// Whose clocks tell the hours of the day, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = parse_zone)]
     pub(crate) time_zone: TimeZone,

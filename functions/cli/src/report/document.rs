@@ -5,8 +5,10 @@ use std::cmp::Reverse;
 use exposure_core::analysis::{Accounting, Analysis, Coverage, InstanceRow, StackRow, Window};
 use exposure_core::assess::Verdict;
 use exposure_core::evidence::findings::Findings;
+use exposure_core::evidence::observed::Verification;
 use serde::Serialize;
 
+use super::command;
 use crate::table::last_counted;
 
 /// The schema of [`Document`].
@@ -30,7 +32,7 @@ pub(super) struct Document {
     /// The members that are exposed now, newest first.
     pub(super) exposed: Vec<InstanceRow>,
     /// Whether a second Decrypt means a 404; nothing where no observations were given.
-    pub(super) verification: Option<()>,
+    pub(super) verification: Option<Verification>,
 }
 
 /// What made it.
@@ -46,14 +48,14 @@ impl Document {
         accounting: Option<Accounting>,
         fleet_known: bool,
         findings: Findings,
-        command: String,
+        verification: Option<Verification>,
     ) -> Self {
         let Analysis { window, coverage, stacks, mut instances, .. } = analysis;
         instances.retain(|instance| instance.verdict == Some(Verdict::Exposed));
-        instances.sort_by_key(|instance| Reverse(last_counted(instance)));
+        instances.sort_by_key(|instance| Reverse(instance.exposed_since.or_else(|| last_counted(instance))));
         Self {
             schema: SCHEMA,
-            made_by: MadeBy { version: env!("CARGO_PKG_VERSION"), command },
+            made_by: MadeBy { version: env!("CARGO_PKG_VERSION"), command: command::line() },
             window,
             accounting,
             coverage,
@@ -61,7 +63,7 @@ impl Document {
             stacks,
             findings,
             exposed: instances,
-            verification: None,
+            verification,
         }
     }
 

@@ -46,11 +46,13 @@ fn trimmed(value: f64) -> String {
 
 /// An estimate with its interval.
 pub(super) fn estimate(estimate: &Estimate) -> String {
-    let (low, high) = (short(estimate.low), short(estimate.high));
+    let brief = |number: f64| if number >= 1e5 { format!("{number:.0e}") } else { short(number) };
+    let (low, high) = (brief(estimate.low), brief(estimate.high));
     let value = estimate.value.filter(|value| value.is_finite());
     match (value, estimate.low > 0.0, estimate.high.is_finite()) {
-        (Some(value), _, true) => format!("{} ({low} to {high})", short(value)),
-        (Some(value), _, false) => format!("{} ({low} or more)", short(value)),
+        (Some(value), _, true) if low == high => brief(value),
+        (Some(value), _, true) => format!("{} ({low} to {high})", brief(value)),
+        (Some(value), _, false) => format!("{} ({low} or more)", brief(value)),
         (None, true, false) => format!("{low} or more"),
         (None, false, false) => "not known".to_owned(),
         (None, _, true) => format!("{low} to {high}"),

@@ -17,6 +17,8 @@ pub(super) struct Section {
     /// Where links lead to.
     pub(super) id: &'static str,
     pub(super) heading: &'static str,
+    /// What links to it say.
+    pub(super) link: &'static str,
     pub(super) body: Markup,
 }
 
@@ -59,7 +61,7 @@ pub(super) fn render(document: &Document, zone: &TimeZone) -> String {
                         ". Hours of the day are those of " (document.findings.time_zone) "." }
                     (coverage::banner(document))
                     nav aria-label="Contents" {
-                        ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.heading) } } } }
+                        ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.link) } } } }
                     }
                 }
                 main id="main" tabindex="-1" {
@@ -77,20 +79,21 @@ pub(super) fn render(document: &Document, zone: &TimeZone) -> String {
     .into_string()
 }
 
-/// A figure: pictures, what they show, and the numbers behind them as a table that opens and is open on paper.
-pub(super) fn figure(pictures: &Markup, caption: &Markup, table: &Markup) -> Markup {
+/// A figure: pictures, what they show, and the numbers behind them as a table that opens and is open on paper. `of` says
+/// of what, to tell one table from another.
+pub(super) fn figure(of: &str, pictures: &Markup, caption: &Markup, table: &Markup) -> Markup {
     html! {
         figure {
             (pictures)
             figcaption { (caption) }
-            (numbers(table))
+            (numbers(of, table))
         }
     }
 }
 
 /// A table that opens.
-pub(super) fn numbers(table: &Markup) -> Markup {
-    html! { details { summary { "The numbers as a table" } (scrolled("Table of the numbers", table)) } }
+pub(super) fn numbers(of: &str, table: &Markup) -> Markup {
+    html! { details { summary { "The numbers as a table: " (of) } (scrolled(&format!("Table: {of}"), table)) } }
 }
 
 /// A table that may be wider than the screen: it scrolls in its own box, by keyboard too.

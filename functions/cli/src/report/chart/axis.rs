@@ -11,6 +11,8 @@ pub(crate) enum Scale {
     FromZero(f64),
     /// From one over a factor to the factor, 1 in the middle, equal factors equally far apart.
     Factor(f64),
+    /// From nothing to all.
+    Share,
 }
 
 impl Scale {
@@ -36,6 +38,7 @@ impl Scale {
     pub(crate) fn at(self, value: f64) -> f64 {
         match self {
             Self::FromZero(end) => value / end,
+            Self::Share => value,
             Self::Factor(end) if value > 0.0 => 0.5 + 0.5 * value.ln() / end.ln(),
             Self::Factor(_) => f64::NEG_INFINITY,
         }
@@ -44,11 +47,19 @@ impl Scale {
     /// Its marks: where, and what is written there.
     pub(crate) fn marks(self) -> Vec<(f64, String)> {
         match self {
+            Self::Share => {
+                [0_u8, 25, 50, 75, 100].map(|percent| (f64::from(percent) / 100.0, format!("{percent} %"))).to_vec()
+            }
             Self::FromZero(end) => round_marks(end, 5.0).map(|mark| (self.at(mark), short_mark(mark))).collect(),
             Self::Factor(end) => {
                 let fine = [1.0, 1.5, 2.0, 3.0, 4.0];
-                let coarse = [1.0, 2.0, 5.0, 10.0, 30.0, 100.0];
-                let marks: &[f64] = if end <= 4.9 { &fine } else { &coarse };
+                let coarse = [1.0, 2.0, 5.0, 10.0];
+                let coarsest = [1.0, 3.0, 10.0, 30.0, 100.0];
+                let marks: &[f64] = match end {
+                    _ if end <= 4.9 => &fine,
+                    _ if end <= 12.0 => &coarse,
+                    _ => &coarsest,
+                };
                 let shown = || marks.iter().copied().filter(|mark| *mark <= end && *mark > 1.0);
                 let below = shown().map(|mark| (self.at(1.0 / mark), format!("÷{mark}")));
                 let above = shown().map(|mark| (self.at(mark), format!("×{mark}")));

@@ -22,8 +22,8 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// The frame for some stacks.
-    pub(crate) fn new<'p>(stacks: impl Iterator<Item = &'p [Cell]> + Clone) -> Self {
-        let cells = || stacks.clone().flatten();
+    pub(crate) fn new(stacks: &[&[Cell]]) -> Self {
+        let cells = || stacks.iter().copied().flatten();
         let most_hours = cells().map(|cell| cell.hours).fold(0.0, f64::max);
         // An hour in which next to nobody was in service has an interval that would flatten all the rest.
         let weighty = cells().filter(|cell| cell.hours >= 0.05 * most_hours).map(|cell| &cell.rate);

@@ -13,8 +13,8 @@ use super::{Anchor, Panel, pixels};
 use crate::report::number::{float, short};
 use crate::report::words::{clock_text, counted};
 
-const TOP: f64 = 26.0;
-const HEIGHT: f64 = 132.0;
+const TOP: f64 = 14.0;
+const HEIGHT: f64 = 120.0;
 const AXIS: f64 = 22.0;
 /// The width of the box that lines are drawn in.
 const BOX: u32 = 2_400;
@@ -156,7 +156,7 @@ fn ticks(window: TimeSpan, zone: &TimeZone) -> Vec<(Timestamp, String)> {
     let by_days = [1, 2, 7, 14, 28, 91, 182, 364].into_iter().find(|days| hours / f64::from(24 * days) <= MOST);
     let Ok(start) = jiff::Timestamp::from_second(window.from.as_second()) else { return Vec::new() };
     let Ok(mut at) = start.to_zoned_datetime(zone.clone()).start_of_day() else { return Vec::new() };
-    let step = by_hours.map_or_else(|| by_days.unwrap_or(3_640).days(), |hours| hours.hours());
+    let step = by_hours.map_or_else(|| by_days.unwrap_or(3_640).days(), ToSpan::hours);
     let mut found = Vec::new();
     // From a midnight on, so that marks are round; the first days may lie before the window.
     while at.timestamp().as_second() <= window.to.as_second() && found.len() < 14 {

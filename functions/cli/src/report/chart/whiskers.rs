@@ -12,8 +12,22 @@ use crate::text::{cut, shown};
 pub(crate) struct Row {
     pub(crate) label: String,
     pub(crate) estimate: Estimate,
+    /// The same in words.
+    pub(crate) value: String,
     /// Whether it is the one that the figure is about.
     pub(crate) strong: bool,
+}
+
+impl Row {
+    /// A row that says its estimate in the usual way.
+    pub(crate) fn new(label: impl Into<String>, estimate: Estimate) -> Self {
+        Self { label: label.into(), estimate, value: number::estimate(&estimate), strong: false }
+    }
+}
+
+/// What a screen reader says of some rows.
+fn told(rows: &[Row]) -> String {
+    rows.iter().map(|row| format!("{}: {}", row.label, row.value)).collect::<Vec<_>>().join("; ")
 }
 
 /// A value to hold them against.
@@ -29,15 +43,9 @@ const AXIS: f64 = 24.0;
 const NAME: usize = 22;
 
 /// Draws them. `id` is unique on the page.
-pub(crate) fn whiskers(
-    id: &str,
-    (title, description): (&str, &str),
-    scale: Scale,
-    reference: Option<&Reference>,
-    rows: &[Row],
-) -> Markup {
+pub(crate) fn whiskers(id: &str, title: &str, scale: Scale, reference: Option<&Reference>, rows: &[Row]) -> Markup {
     let bottom = rows.iter().fold(TOP, |y, _| y + ROW);
-    let mut panel = Panel::new(id, bottom + AXIS, title, description);
+    let mut panel = Panel::new(id, bottom + AXIS, title, &told(rows));
     for (at, mark) in scale.marks() {
         panel.line("grid", (at, TOP), (at, bottom));
         panel.text("tick", (at, bottom + 16.0), beside(at), &mark);
@@ -68,8 +76,8 @@ fn draw(panel: &mut Panel, scale: Scale, row: &Row, top: f64) {
     let (baseline, y) = (top + 16.0, top + 31.0);
     let weight = if row.strong { "label strong" } else { "label" };
     panel.text(weight, (0.0, baseline), Anchor::Start, &cut(&shown(&row.label), NAME));
-    panel.text("value", (1.0, baseline), Anchor::End, &number::estimate(&row.estimate));
-    let told = format!("{}: {}", row.label, number::estimate(&row.estimate));
+    panel.text("value", (1.0, baseline), Anchor::End, &row.value);
+    let told = format!("{}: {}", row.label, row.value);
     let class = |kind: &str| if row.strong { format!("{kind} strong") } else { kind.to_owned() };
     interval(panel, &class("whisker"), scale, &row.estimate, y);
     if let Some(value) = row.estimate.value.map(|value| scale.at(value)).filter(|at| (0.0..=1.0).contains(at)) {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::super::chart::axis::Scale;
 use super::super::chart::whiskers::{Reference, Row, whiskers};
 use super::super::document::Document;
-use super::super::number::{cells, count, estimate, exact};
+use super::super::number::{cells, count, exact};
 use super::super::page::{Section, figure};
 use crate::text::shown;
 
@@ -15,10 +15,10 @@ pub(crate) fn section(document: &Document) -> Section {
         None => html! { p { "No launch of an instance is on record, so no age is known." } },
         Some(found) => html! {
             p { (shown(&found.sentence)) }
-            (figure(&pictures(found), &caption(), &table(found)))
+            (figure("age and clock", &pictures(found), &caption(), &table(found)))
         },
     };
-    Section { id: "age", heading: "Age or the clock?", body }
+    Section { id: "age", heading: "Age or the clock?", link: "Age or clock", body }
 }
 
 fn pictures(found: &AgeOrClock) -> Markup {
@@ -34,14 +34,12 @@ fn pictures(found: &AgeOrClock) -> Markup {
 
 fn picture(id: &str, heading: &str, scale: Scale, classes: &[Standardised]) -> Markup {
     let with_time = classes.iter().filter(|class| class.hours > 0.0);
-    let rows: Vec<Row> =
-        with_time.map(|class| Row { label: class.class.to_owned(), estimate: class.factor, strong: false }).collect();
-    let told: Vec<String> = rows.iter().map(|row| format!("{}: {}", row.label, estimate(&row.estimate))).collect();
+    let rows: Vec<Row> = with_time.map(|class| Row::new(class.class, class.factor)).collect();
     let reference = Reference { at: 1.0, label: "as the others".to_owned() };
     html! {
         div.of-stack {
             h3 { (heading) }
-            (whiskers(id, (heading, &told.join("; ")), scale, Some(&reference), &rows))
+            (whiskers(id, heading, scale, Some(&reference), &rows))
         }
     }
 }

@@ -32,9 +32,9 @@ pub(crate) fn section(document: &Document, few: &Few<'_>, zone: &TimeZone) -> Se
             "The area is the number of instances in service, on the same scale for every stack. Each dot is a migration "
             "at its time; several close together share a larger dot. Standby and warm pools are not in service."
         };
-        html! { (few.note()) (figure(&pictures, &caption, &table(few, zone))) }
+        html! { (few.note()) (figure("over time", &pictures, &caption, &table(few, zone))) }
     };
-    Section { id: "capacity", heading: "Instances in service, and migrations", body }
+    Section { id: "capacity", heading: "Instances in service, and migrations", link: "Over time", body }
 }
 
 fn title(part: &Part) -> String {

@@ -14,7 +14,7 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
     let body = if few.parts.is_empty() {
         html! { p { "No instance of a known stack was in service." } }
     } else {
-        let frame = Frame::new(few.parts.iter().map(|part| part.by_hour.as_slice()));
+        let frame = Frame::new(&few.parts.iter().map(|part| part.by_hour.as_slice()).collect::<Vec<_>>());
         let pictures = html! {
             div.grid-of-panels {
                 @for (place, part) in few.parts.iter().enumerate() {
@@ -30,9 +30,9 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
             (percent(document.findings.level)) " of such cases; a hollow dot is an hour without any migration. "
             "Below, the instance-hours that it is the rate of. All stacks have the same scales."
         };
-        html! { (few.note()) (figure(&pictures, &caption, &table(few))) }
+        html! { (few.note()) (figure("by hour of the day", &pictures, &caption, &table(few))) }
     };
-    Section { id: "clock", heading: "By hour of the day", body }
+    Section { id: "clock", heading: "By hour of the day", link: "By hour", body }
 }
 
 fn title(part: &Part, zone: &str) -> String {

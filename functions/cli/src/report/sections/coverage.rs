@@ -27,7 +27,12 @@ pub(crate) fn section(document: &Document) -> Section {
             (scrolled("Coverage by account and region", &sources(&document.coverage)))
         }
     };
-    Section { id: "coverage", heading: "What could be seen, and what was assumed", body }
+    Section {
+        id: "coverage",
+        heading: "What could be seen, and what was assumed",
+        link: "Coverage and assumptions",
+        body,
+    }
 }
 
 /// Above which migrations come in clusters worth a sentence.

@@ -28,7 +28,7 @@ pub(crate) fn section(document: &Document, zone: &TimeZone) -> Section {
                 ". Migrations are found without it." }
         }
     };
-    Section { id: "exposed", heading: "Exposed now", body }
+    Section { id: "exposed", heading: "Exposed now", link: "Exposed now", body }
 }
 
 fn verdicts(stacks: &[StackRow]) -> Markup {

@@ -19,7 +19,7 @@ pub(crate) fn section(document: &Document) -> Section {
         p { "exposure " (document.made_by.version) ", schema " code { (document.schema()) }
             ". The same command with " code { "--format json" } " prints every number of this page." }
     };
-    Section { id: "made", heading: "The accounting, and how this page was made", body }
+    Section { id: "made", heading: "The accounting, and how this page was made", link: "Accounting", body }
 }
 
 fn records(accounting: &Accounting) -> Markup {

@@ -8,11 +8,13 @@ use super::super::chart::axis::Scale;
 use super::super::chart::whiskers::{Reference, Row, whiskers};
 use super::super::document::Document;
 use super::super::few::{Few, name};
-use super::super::number::{cells, chance, estimate, exact, percent};
+use super::super::number::{cells, chance, exact, percent};
 use super::super::page::{Section, figure, numbers};
 use crate::text::shown;
 
 const HEADING: &str = "Where a difference comes from";
+const ITSELF: &str = "× the stack itself";
+const RATES: &str = "Rates";
 
 pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
     let findings = &document.findings;
@@ -29,11 +31,11 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
                     "many of them there are (Holm's way)." }
                 (few.note())
                 @for (place, one) in shown.enumerate() { (comparison(place, one, findings.level, None)) }
-                (numbers(&table(several)))
+                (numbers("all comparisons", &table(several)))
             }
         }
     };
-    Section { id: "parts", heading: HEADING, body }
+    Section { id: "parts", heading: HEADING, link: "Where a difference comes from", body }
 }
 
 fn how(findings: &Findings) -> Markup {
@@ -60,10 +62,12 @@ fn comparison(place: usize, one: &ComparisonFindings, level: f64, numbers: Optio
     let picture = picture(place, one, &against);
     html! {
         h3 { bdi { (name(&one.first)) } " against " bdi { (against) } }
-        (text)
+        div.beside {
+            div { (text) }
         @match numbers {
-            Some(table) => (figure(&picture, &caption(), table)),
+            Some(table) => (figure("parts", &picture, &caption(), table)),
             None => figure { (picture) figcaption { (caption()) } },
+        }
         }
     }
 }
@@ -84,7 +88,7 @@ fn verdict(one: &ComparisonFindings, level: f64) -> Markup {
             Decides::NoSign => { b { "No sign that the stack itself differs" } " (" (p) "); one twice as bad would most "
                 "likely have shown." },
             Decides::TooFew => { b { "Too few migrations to tell" } " whether the stack itself differs (" (p)
-                "; below " (super::super::number::short(1.0 - level)) " would be a sign)." },
+                "; below " (percent(1.0 - level)) " would be a sign)." },
         }
     }
 }
@@ -92,7 +96,7 @@ fn verdict(one: &ComparisonFindings, level: f64) -> Markup {
 fn caption() -> Markup {
     html! {
         "Factors on a scale of equal ratios; the line in the middle is 1, no difference. To the right the first stack "
-        "has more. Where a line ends in an arrow it goes on."
+        "has more. Rates are timing × the stack itself. Where a line ends in an arrow it goes on."
     }
 }
 
@@ -108,23 +112,18 @@ fn factors(one: &ComparisonFindings) -> [(&'static str, Estimate); 5] {
         ("Migrations", counts),
         ("= capacity", one.capacity),
         ("× timing", one.timing),
-        ("× the stack itself", one.itself),
-        ("Rates: timing × itself", one.rates),
+        (ITSELF, one.itself),
+        (RATES, one.rates),
     ]
 }
 
 fn picture(place: usize, one: &ComparisonFindings, against: &str) -> Markup {
     let factors = factors(one);
     let scale = Scale::of_factors(factors.iter().map(|(_, estimate)| estimate));
-    let rows = factors.map(|(label, estimate)| Row {
-        label: label.to_owned(),
-        estimate,
-        strong: label.ends_with("the stack itself"),
-    });
-    let told: Vec<String> = rows.iter().map(|row| format!("{}: {}", row.label, estimate(&row.estimate))).collect();
+    let rows = factors.map(|(label, estimate)| Row { strong: label == ITSELF, ..Row::new(label, estimate) });
     let title = format!("Parts of the difference between {} and {against}", name(&one.first));
     let reference = Reference { at: 1.0, label: "no difference".to_owned() };
-    whiskers(&format!("parts-{place}"), (&title, &told.join("; ")), scale, Some(&reference), &rows)
+    whiskers(&format!("parts-{place}"), &title, scale, Some(&reference), &rows)
 }
 
 fn table(comparisons: &[ComparisonFindings]) -> Markup {
@@ -162,8 +161,8 @@ fn table(comparisons: &[ComparisonFindings]) -> Markup {
 
 fn chances(one: &ComparisonFindings, part: &str) -> Markup {
     let found = match part {
-        "× the stack itself" => Some([one.itself_p, one.itself_p_adjusted]),
-        "Rates: timing × itself" => Some([one.rates_p, one.rates_p_adjusted]),
+        ITSELF => Some([one.itself_p, one.itself_p_adjusted]),
+        RATES => Some([one.rates_p, one.rates_p_adjusted]),
         _ => None,
     };
     html! {

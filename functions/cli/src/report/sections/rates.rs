@@ -7,7 +7,7 @@ use super::super::chart::axis::Scale;
 use super::super::chart::whiskers::{Reference, Row, whiskers};
 use super::super::document::Document;
 use super::super::few::Few;
-use super::super::number::{cells, count, estimate, exact, float, percent, short};
+use super::super::number::{cells, count, exact, float, percent, short};
 use super::super::page::{Section, figure};
 use crate::text::shown;
 
@@ -21,22 +21,17 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
         html! {
             ul.said { @for stack in &few.named { li { (shown(&stack.sentence)) } } }
             (few.note())
-            (figure(&picture(findings, few), &caption(findings), &table(findings)))
+            (figure("rates", &picture(findings, few), &caption(findings), &table(findings)))
         }
     };
-    Section { id: "rates", heading: HEADING, body }
+    Section { id: "rates", heading: HEADING, link: "Rates", body }
 }
 
 fn picture(findings: &Findings, few: &Few<'_>) -> Markup {
-    let rows: Vec<Row> = few
-        .parts
-        .iter()
-        .map(|part| Row { label: part.name.clone(), estimate: part.total.rate, strong: false })
-        .collect();
-    let told: Vec<String> = rows.iter().map(|row| format!("{}: {}", row.label, estimate(&row.estimate))).collect();
+    let rows: Vec<Row> = few.parts.iter().map(|part| Row::new(part.name.clone(), part.total.rate)).collect();
     let all = pooled(findings).map(|rate| Reference { at: rate, label: format!("all: {}", short(rate)) });
     let scale = Scale::of_rates(rows.iter().map(|row| &row.estimate));
-    whiskers("rates-1", (HEADING, &told.join("; ")), scale, all.as_ref(), &rows)
+    whiskers("rates-1", HEADING, scale, all.as_ref(), &rows)
 }
 
 /// The rate of all stacks together.

@@ -13,7 +13,9 @@ use crate::text::shown;
 pub(crate) fn section(document: &Document, zone: &TimeZone) -> Section {
     let body = html! {
         (tiles(document))
-        ul.said { @for sentence in &document.findings.summary { li { (shown(sentence)) } } }
+        ul.said { @for sentence in &document.findings.summary { li { (shown(sentence)) } }
+            @if let Some(verification) = &document.verification { li { (shown(&verification.sentences.verdict)) } }
+        }
         p.note {
             "From " (clock_text(document.findings.window.from, zone)) " to "
             (clock_text(document.findings.window.to, zone)) ". "
@@ -21,7 +23,7 @@ pub(crate) fn section(document: &Document, zone: &TimeZone) -> Section {
             "until its next lifecycle transition: IMDS answers 404 for its target lifecycle state."
         }
     };
-    Section { id: "summary", heading: "In short", body }
+    Section { id: "summary", heading: "In short", link: "In short", body }
 }
 
 fn tiles(document: &Document) -> Markup {
