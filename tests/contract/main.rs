@@ -7,5 +7,6 @@ mod bad_days;
 mod documents;
 mod explain;
 mod output;
+mod report;
 mod simulate;
 mod state;

@@ -133,13 +133,16 @@ fn answered(arguments: &Report) -> Result<(Found, Kept)> {
 
 /// The time that the report is about: that of the records, or what was asked for of it.
 fn window(observed: Window, arguments: &Report) -> Result<TimeSpan> {
-    let (Some(from), Some(to)) = (observed.from, observed.to) else {
-        bail!("no record has a time, so there is nothing to report on; name other log files or another state");
-    };
     let asked = &arguments.inputs;
+    let nothing = if asked.from.or(asked.to).is_some() {
+        "no record lies within --from and --to, so there is nothing to report on; ask for another time"
+    } else {
+        "no record has a time, so there is nothing to report on; name other log files or another state"
+    };
+    let (Some(from), Some(to)) = (observed.from, observed.to) else { bail!(nothing) };
     let (from, to) = (asked.from.map_or(from, |asked| asked.max(from)), asked.to.map_or(to, |asked| asked.min(to)));
     if from > to {
-        bail!("the records lie outside of what --from and --to ask for; ask for another time");
+        bail!(nothing);
     }
     Ok(TimeSpan { from, to })
 }

@@ -22,16 +22,16 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
         [] => html! { p { "There are no two stacks to compare." } },
         [only] => html! {
             p { (how(findings)) }
-            (comparison(0, only, findings.level, Some(&table(&findings.comparisons))))
+            (comparison(0, only, findings.level))
         },
         several => {
-            let shown = several.iter().filter(|one| few.named.iter().any(|stack| stack.stack == one.first));
+            let is_named = |one: &&ComparisonFindings| few.named.iter().any(|stack| stack.stack == one.first);
             html! {
                 p { (how(findings)) " Each stack is held against all others together, and every verdict allows for how "
                     "many of them there are (Holm's way)." }
                 (few.note())
-                @for (place, one) in shown.enumerate() { (comparison(place, one, findings.level, None)) }
-                (numbers("all comparisons", &table(several)))
+                @for (place, one) in several.iter().filter(is_named).enumerate() { (comparison(place, one, findings.level)) }
+                @if several.len() > few.named.len() { (numbers("all comparisons", &table(several))) }
             }
         }
     };
@@ -48,7 +48,7 @@ fn how(findings: &Findings) -> Markup {
     }
 }
 
-fn comparison(place: usize, one: &ComparisonFindings, level: f64, numbers: Option<&Markup>) -> Markup {
+fn comparison(place: usize, one: &ComparisonFindings, level: f64) -> Markup {
     let against = one.second.as_deref().map_or_else(|| "all others".to_owned(), name);
     let sentences = &one.sentences;
     let said = [&sentences.capacity, &sentences.timing, &sentences.itself, &sentences.rates];
@@ -60,14 +60,12 @@ fn comparison(place: usize, one: &ComparisonFindings, level: f64, numbers: Optio
         }
     };
     let picture = picture(place, one, &against);
+    let of = format!("{} against {against}", name(&one.first));
     html! {
         h3 { bdi { (name(&one.first)) } " against " bdi { (against) } }
         div.beside {
             div { (text) }
-        @match numbers {
-            Some(table) => (figure("parts", &picture, &caption(), table)),
-            None => figure { (picture) figcaption { (caption()) } },
-        }
+            (figure(&of, &picture, &caption(), &table(std::slice::from_ref(one))))
         }
     }
 }
