@@ -376,22 +376,7 @@ fn observations_answer_whether_a_decrypt_means_a_404() {
     let whole = json(&sample(), &[]);
     assert!(whole["verification"].is_null());
     assert!(page(&sample(), &[]).contains("Not looked at: no observations"));
-    let folder = tempdir().expect("a folder");
-    let told = folder.path().join("check.jsonl");
-    let (from, to) =
-        (whole["window"]["from"].as_str().expect("a time"), whole["window"]["to"].as_str().expect("a time"));
-    let mut lines = String::new();
-    for instance in whole["exposed"].as_array().expect("instances") {
-        let (id, at) = (&instance["instance_id"], instance["migrations"][0]["at"].as_str().expect("a time"));
-        let watched = |since: &str, time: &str, imds: &str| {
-            serde_json::json!({"event": "watched", "instance_id": id, "since": since, "time": time, "imds": imds,
-                "longest_silence_seconds": 2, "answered": 100})
-        };
-        let begins = serde_json::json!({"event": "imds_absent_begins", "instance_id": id, "onset": at, "time": at,
-            "seen_before": true, "boot_id": "b", "boot_time": from});
-        lines += &format!("{}\n{begins}\n{}\n", watched(from, at, "known"), watched(at, to, "absent"));
-    }
-    fs::write(&told, lines).expect("written");
+    let told = sample().join("observations.jsonl");
     let more = ["--observations", told.to_str().expect("UTF-8")];
     let found = &json(&sample(), &more)["verification"];
     let followed = &found["migrations"]["followed"];
@@ -402,8 +387,7 @@ fn observations_answer_whether_a_decrypt_means_a_404() {
     numbers(followed, &mut expected);
     assert!(expected.is_subset(&rows), "{expected:?} {rows:?}");
     assert!(page.contains(&escaped(found["sentences"]["verdict"].as_str().expect("a sentence"))));
-    fs::write(&told, "nothing of the check\n").expect("written");
-    let none = report(&sample(), &more);
+    let none = report(&sample(), &["--observations", sample().join("fleet.json").to_str().expect("UTF-8")]);
     assert_eq!(none.code, Some(1));
     assert!(none.err.contains("no line of lifecycle-check"), "{}", none.err);
 }

@@ -106,3 +106,34 @@ fn the_groups_tag_names_the_stack_where_imds_does_not_and_is_asked_for_once() {
         }
     }
 }
+
+#[test]
+fn the_time_under_watch_is_told_without_a_gap_and_at_the_end() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
+    imds.target([says("InService")]);
+    let mut daemon = Daemon::start(watch(&imds, &aws).args(["--watched-interval", "3m"]));
+    let is_watched = |line: &Value| line["event"] == "watched";
+    let count = || daemon.lines().iter().filter(|line| is_watched(line)).count();
+    wait("lines", || (count() > 1).then_some(()), || daemon.complaints());
+    imds.target([gone()]);
+    daemon.wait_for("the 404", |line| line["event"] == "imds_absent_begins");
+    assert!(daemon.stop().success());
+    let lines = daemon.lines();
+    let watched: Vec<&Value> = lines.iter().filter(|line| is_watched(line)).collect();
+    assert!(watched.len() >= 3, "{lines:#?}");
+    let second = |text: &Value| text.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).expect("a time");
+    for (before, after) in watched.iter().zip(watched.iter().skip(1)) {
+        // The clock is looked at twice: a second may begin in between.
+        let apart = second(&before["time"]).as_second() - second(&after["since"]).as_second();
+        assert!((0..=2).contains(&apart), "{watched:#?}");
+    }
+    for line in &watched {
+        assert_eq!(line["instance_id"], crate::imds::INSTANCE, "{line}");
+        assert!(line["boot_time"].is_string() && line["answered"].as_u64().is_some(), "{line}");
+        // An interval of ten seconds, at ten minutes a second on a loaded machine.
+        let silence = line["longest_silence_seconds"].as_u64();
+        assert!(silence.is_some_and(|seconds| (1..3_600).contains(&seconds)), "{line}");
+    }
+    assert_eq!((&watched[0]["imds"], &lines.last().expect("lines")["event"]), (&"known".into(), &"watched".into()));
+    assert_eq!(watched.last().expect("a line")["imds"], "absent");
+}

@@ -65,7 +65,7 @@ def pages(exposure, folder):
     zone = ["--time-zone", "Europe/Berlin"]
     members = lambda account: ["--activities", account / "activities.json", "--warm-pool", account / "warm-pool.json"]
     commands = {
-        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone],
+        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone, "--observations", usual / "observations.jsonl"],
         "hostile": ["--trail", small / "AWSLogs", "--fleet", hostile, *members(small)],
         "many": ["--trail", usual / "AWSLogs", "--fleet", many, *zone],
         "one": ["--trail", small / "AWSLogs", "--fleet", one, *members(small)],

@@ -23,6 +23,8 @@ mod simulate;
 mod state;
 mod table;
 mod text;
+mod verify;
+mod verify_table;
 mod walk;
 
 use std::io::{self, Write};
@@ -61,6 +63,7 @@ fn run(arguments: &Arguments) -> Result<End> {
         Command::Analyze(analyze) => analyze::run(analyze),
         Command::Explain(explain) => explain::run(explain),
         Command::Report(report) => report::run(report),
+        Command::Verify(verify) => verify::run(verify),
         Command::Simulate(simulate) => simulate::run(simulate),
         Command::Catalogue(arguments) => catalogue::run(arguments),
         #[cfg(feature = "aws")]

@@ -6,7 +6,6 @@ mod command;
 mod document;
 mod few;
 mod number;
-mod observations;
 mod page;
 mod sections;
 mod words;
@@ -18,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use exposure_core::analysis::{Accounting, Analysis, InService, Question, Window};
 use exposure_core::evidence::exact::Level;
 use exposure_core::evidence::findings::findings;
-use exposure_core::evidence::observed::{self, Verification, verify};
+use exposure_core::evidence::observed::{self, Observations, Verification, verify};
 use exposure_core::time::TimeSpan;
 
 use crate::analyze::end;
@@ -83,16 +82,15 @@ impl Found {
         question: &Question<'_>,
         observed: Window,
         accounting: Option<Accounting>,
+        told: Option<&Observations>,
         arguments: &Report,
     ) -> Result<Self> {
         let window = window(observed, arguments)?;
         let shown = Window { from: Some(window.from), to: Some(window.to) };
         let analysis = question.answer(shown, accounting.unwrap_or_default());
-        let told = Some(&arguments.observations).filter(|paths| !paths.is_empty());
-        let told = told.map(|paths| observations::read(paths)).transpose()?;
         let settings = observed::Settings::default();
         Ok(Self {
-            verification: told.map(|told| verify(question, &analysis, &told, &settings)),
+            verification: told.map(|told| verify(question, &analysis, told, &settings)),
             analysis,
             accounting,
             fleet_known: question.fleet.is_some(),
@@ -112,10 +110,13 @@ type Kept = Option<(State, exposure_core::ledger::Ledger)>;
 
 /// Reads what there is and asks it.
 fn answered(arguments: &Report) -> Result<(Found, Kept)> {
+    let paths = Some(&arguments.observations).filter(|paths| !paths.is_empty());
+    let told = paths.map(|paths| crate::verify::observations(paths, arguments.inputs.verbose)).transpose()?;
+    let told = told.as_ref();
     #[cfg(feature = "aws")]
     if let Some(url) = &arguments.state_url {
         let remembered = crate::live::remember(url, inputs::rules(&arguments.inputs)?)?;
-        let found = Found::of(&remembered.question(false), remembered.window(), None, arguments)?;
+        let found = Found::of(&remembered.question(false), remembered.window(), None, told, arguments)?;
         return Ok((found, None));
     }
     let inputs = &arguments.inputs;
@@ -127,7 +128,7 @@ fn answered(arguments: &Report) -> Result<(Found, Kept)> {
     let accounting = alone.is_none().then_some(gathered.read.accounting);
     let fleet = gathered.fleet.as_ref();
     let question = question(&gathered.ledger, fleet, &gathered.stacks, &gathered.settings, false);
-    let found = Found::of(&question, gathered.read.window, accounting, arguments)?;
+    let found = Found::of(&question, gathered.read.window, accounting, told, arguments)?;
     Ok((found, gathered.state.map(|state| (state, gathered.ledger))))
 }
 

@@ -64,6 +64,7 @@ class Browser:
         try:
             page, troubles = opened(context, page_file)
             page.emulate_media(media="print")
+            page.wait_for_timeout(200)
             demand(name, page.evaluate(HIDDEN) == 0, "a table stays closed on paper")
             paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
             demand(name, paper == "rgb(255, 255, 255)", f"paper is {paper}")
