@@ -54,7 +54,7 @@ impl Scale {
             Self::Factor(end) => {
                 let fine = [1.0, 1.5, 2.0, 3.0, 4.0];
                 let coarse = [1.0, 2.0, 5.0, 10.0];
-                let coarsest = [1.0, 3.0, 10.0, 30.0, 100.0];
+                let coarsest = [1.0, 3.0, 10.0, 100.0];
                 let marks: &[f64] = match end {
                     _ if end <= 4.9 => &fine,
                     _ if end <= 12.0 => &coarse,
@@ -78,7 +78,7 @@ pub(super) fn round_marks(end: f64, count: f64) -> impl Iterator<Item = f64> {
 }
 
 /// A round number, without decimals that say nothing.
-fn short_mark(mark: f64) -> String {
+pub(super) fn short_mark(mark: f64) -> String {
     let text = short(mark);
     if text.contains('.') && !text.contains('e') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -3,7 +3,7 @@
 use exposure_core::evidence::findings::Cell;
 use maud::Markup;
 
-use super::axis::{Scale, round_marks};
+use super::axis::{Scale, round_marks, short_mark};
 use super::{Anchor, Panel};
 use crate::report::number::{float, short};
 use crate::report::words::counted;
@@ -63,7 +63,7 @@ impl Frame {
         for mark in round_marks(self.most_hours, 2.0).filter(|mark| *mark > 0.0) {
             let y = bottom - HOURS * mark / self.most_hours;
             panel.line("grid", (0.0, y), (1.0, y));
-            panel.text("tick over", (1.0, y - 3.0), Anchor::End, &short(mark));
+            panel.text("tick over", (1.0, y - 3.0), Anchor::End, &short_mark(mark));
         }
         for (hour, at) in [(0, 0.0), (6, 0.25), (12, 0.5), (18, 0.75), (24, 1.0)] {
             panel.line("grid", (at, TOP), (at, floor));
@@ -83,7 +83,7 @@ impl Frame {
         let (low, high) = (down(cell.rate.low), down(cell.rate.high));
         panel.line("whisker thin", (at, low), (at, high));
         if self.rates.at(cell.rate.high) > 1.0 {
-            panel.shape("tip", (at, TOP), "M0 0L-3 5H3Z");
+            panel.shape("tip thin", (at, TOP), "M0 0L-3 5H3Z");
         }
         let moved = counted(cell.migrations, "migration", "migrations");
         let told = format!("{}: {moved}, {}", span(hour), crate::report::number::estimate(&cell.rate));

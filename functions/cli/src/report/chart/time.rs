@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, ZonedDateTime};
 use maud::Markup;
 
-use super::axis::round_marks;
+use super::axis::{round_marks, short_mark};
 use super::{Anchor, Panel, pixels};
-use crate::report::number::{float, short};
+use crate::report::number::float;
 use crate::report::words::{clock_text, counted};
 
 const TOP: f64 = 14.0;
@@ -66,7 +66,7 @@ impl<'a> Frame<'a> {
         panel.stretched((TOP, bottom), BOX, &self.outline(&stretches));
         // Above the area, since a scale that it covers is of no use.
         for mark in round_marks(self.most, 3.0).filter(|mark| *mark > 0.0) {
-            panel.text("tick over", (0.0, self.down(mark) - 4.0), Anchor::Start, &short(mark));
+            panel.text("tick over", (0.0, self.down(mark) - 4.0), Anchor::Start, &short_mark(mark));
         }
         panel.line("base", (0.0, bottom), (1.0, bottom));
         self.migrations(&mut panel, &stretches);

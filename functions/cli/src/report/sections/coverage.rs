@@ -15,7 +15,7 @@ pub(crate) fn section(document: &Document) -> Section {
         ul.said {
             li { (seen(&document.coverage)) }
             @for line in assumed(&document.findings.assumed) { li { (line) } }
-            @for stack in document.findings.stacks.iter().filter(|stack| stack.dispersion > CLUSTERED) { li { (clustered(stack)) } }
+            @for stack in document.findings.stacks.iter().filter(|stack| stack.dispersion > CLUSTERED).take(CLUSTERS) { li { (clustered(stack)) } }
             li { "Counted are confirmed and presumed migrations of instances of a known stack; volumes without encryption "
                 "leave no trace at all, and their migrations are not seen." }
             li { "A rate takes every instance-hour of a stack and an hour of the day to be equally prone to a migration, "
@@ -37,6 +37,8 @@ pub(crate) fn section(document: &Document) -> Section {
 
 /// Above which migrations come in clusters worth a sentence.
 const CLUSTERED: f64 = 1.2;
+/// Of how many stacks that is said; the table of rates has it of all.
+const CLUSTERS: usize = 8;
 
 /// The first thing on the page where a source is blind: then no number of it means what it says.
 pub(crate) fn banner(document: &Document) -> Markup {

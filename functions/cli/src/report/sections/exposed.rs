@@ -12,8 +12,9 @@ use super::super::words::{clock_text, counted, duration};
 use crate::table::last_counted;
 use crate::text::shown;
 
-/// How many instances are listed.
-const LISTED: usize = 100;
+/// How many instances stand in sight, and how many older ones in a table that opens.
+const IN_SIGHT: usize = 25;
+const LISTED: usize = 300;
 
 pub(crate) fn section(document: &Document, zone: &TimeZone) -> Section {
     let body = if document.fleet_known {
@@ -66,10 +67,28 @@ fn listed(document: &Document, zone: &TimeZone) -> Markup {
     if exposed.is_empty() {
         return html! { p { "No member is known to be exposed." } };
     }
-    let left_out = exposed.len().saturating_sub(LISTED) as u64;
-    let table = html! {
+    let now = document.findings.window.to;
+    let (newest, older) = exposed.split_at(exposed.len().min(IN_SIGHT));
+    let (older, left_out) = older.split_at(older.len().min(LISTED));
+    html! {
+        (scrolled("Exposed members", &list("Exposed members, newest first", newest, now, zone)))
+        @if !older.is_empty() {
+            details {
+                summary { (counted(older.len() as u64, "older one", "older ones")) }
+                (scrolled("Older exposed members", &list("Exposed members, the older ones", older, now, zone)))
+            }
+        }
+        @if !left_out.is_empty() {
+            p.note { "And " (counted(left_out.len() as u64, "still older one", "still older ones"))
+                " that this page does not list; " code { "exposure report --format json" } " lists them all." }
+        }
+    }
+}
+
+fn list(caption: &str, instances: &[InstanceRow], now: Timestamp, zone: &TimeZone) -> Markup {
+    html! {
         table {
-            caption { "Exposed members, newest first" }
+            caption { (caption) }
             thead {
                 tr {
                     @for heading in ["Instance", "Stack", "Group", "Account and region", "Exposed since", "For", "Age then", "Migration"] {
@@ -77,18 +96,7 @@ fn listed(document: &Document, zone: &TimeZone) -> Markup {
                     }
                 }
             }
-            tbody {
-                @for instance in exposed.iter().take(LISTED) {
-                    (row(instance, document.findings.window.to, zone))
-                }
-            }
-        }
-    };
-    html! {
-        (scrolled("Exposed members", &table))
-        @if left_out > 0 {
-            p.note { "And " (counted(left_out, "older one", "older ones")) " that this page does not list; "
-                code { "exposure report --format json" } " lists them all." }
+            tbody { @for instance in instances { (row(instance, now, zone)) } }
         }
     }
 }

@@ -13,13 +13,18 @@ use crate::text::shown;
 
 const HEADING: &str = "Rates: migrations per 1,000 instance-hours";
 
+/// Of how many stacks the rates are told in words too.
+const IN_WORDS: usize = 3;
+
 pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
     let findings = &document.findings;
     let body = if few.parts.is_empty() {
         html! { p { "No instance of a known stack was in service, so there is no rate." } }
     } else {
         html! {
-            ul.said { @for stack in &few.named { li { (shown(&stack.sentence)) } } }
+            @if few.named.len() <= IN_WORDS {
+                ul.said { @for stack in &few.named { li { (shown(&stack.sentence)) } } }
+            }
             (few.note())
             (figure("rates", &picture(findings, few), &caption(findings), &table(findings)))
         }

@@ -34,15 +34,15 @@ fn tiles(document: &Document) -> Markup {
     let blind = document.coverage.blind;
     html! {
         dl.tiles {
-            div.tile.loud[document.fleet_known && all.exposed > 0] {
-                dt { "exposed now" }
+            div.tile.loud[document.fleet_known && all.exposed > 0 || blind] {
+                dt { "exposed now" @if blind { ", as far as seen" } }
                 dd {
                     @if document.fleet_known { b { (count(all.exposed)) } " of " (counted(all.members, "member", "members")) }
                     @else { b { "not known" } " without a fleet" }
                 }
             }
-            div.tile {
-                dt { "migrations" }
+            div.tile.loud[blind] {
+                dt { "migrations" @if blind { ", as far as seen" } }
                 dd { b { (count(migrations)) } " in " (counted(stacks.len() as u64, "stack", "stacks")) }
             }
             div.tile {
