@@ -5,3 +5,5 @@ pub mod compare;
 pub mod exact;
 pub mod findings;
 pub mod service;
+#[cfg(test)]
+mod simulated;

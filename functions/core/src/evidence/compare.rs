@@ -15,7 +15,7 @@ mod strata;
 use jiff::tz::TimeZone;
 
 use super::exact::{self, Estimate, Level};
-use super::service::Served;
+use super::service::{HourOfDay, Served};
 use strata::Strata;
 
 /// Two stacks compared.
@@ -66,10 +66,35 @@ pub fn compare(first: &Served, second: &Served, zone: &TimeZone, level: Level) -
     }
 }
 
-/// How much more the migrations of a stack vary than independent ones would, at least 1.
+/// How many migrations of a stack come together, at least 1; of several stacks, on average.
 #[must_use]
-pub fn dispersion_of(served: &Served, zone: &TimeZone) -> f64 {
-    dispersion::dispersion(&[served], zone)
+pub fn dispersion_of<'a>(stacks: impl IntoIterator<Item = &'a Served>, zone: &TimeZone) -> f64 {
+    dispersion::dispersion(&stacks.into_iter().collect::<Vec<_>>(), zone)
+}
+
+/// A class of instance-hours against the rest of their strata.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Against {
+    /// Migrations to be expected in the class if it made no difference.
+    pub(super) expected: f64,
+    /// How many times as often its instance-hours see a migration as the rest of the same strata.
+    pub(super) factor: Estimate,
+    /// How likely such a factor is if the class makes no difference.
+    pub(super) p: f64,
+    /// How often such data would show a class that is twice as bad.
+    pub(super) power_of_twice: f64,
+}
+
+/// Compares a class with the rest, stratum by stratum.
+pub(super) fn against(class: &[HourOfDay], rest: &[HourOfDay], dispersion: f64, level: Level) -> Against {
+    let strata = Strata::new(class, rest, dispersion);
+    let fitted = strata.fitted();
+    Against {
+        expected: strata.each.iter().map(|stratum| stratum.moves * stratum.share(1.0)).sum(),
+        factor: strata.factor(fitted, level),
+        p: strata.p(1.0, fitted),
+        power_of_twice: strata.power(2.0, level),
+    }
 }
 
 /// How often a comparison with as many migrations in each hour of the day as there were calls the stack itself

@@ -1,5 +1,6 @@
 //! The findings: rates, comparisons and their sentences, in the shape that the report shows.
 
+mod ages;
 mod comparisons;
 mod stacks;
 mod summary;
@@ -12,6 +13,9 @@ use super::exact::{Estimate, Level};
 use super::service::served;
 use crate::analysis::{Coverage, InService};
 use crate::time::{TimeSpan, Timestamp};
+
+/// How often what is twice as bad must be found out before its absence says something.
+const OFTEN: f64 = 0.8;
 
 /// What the time in service and the migrations of a window say of the stacks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -180,6 +184,8 @@ pub struct AgeOrClock {
     pub ages: Vec<Standardised>,
     /// The parts of the local day, against what age alone lets expect.
     pub clock: Vec<Standardised>,
+    /// Instance-hours and migrations of instances whose launch is not on record: left out.
+    pub unknown: Cell,
     /// The answer in words.
     pub sentence: String,
 }
@@ -201,6 +207,20 @@ pub struct Standardised {
     pub p: f64,
     /// The same, for all classes looked at.
     pub p_adjusted: f64,
+    /// What follows.
+    pub decides: Sign,
+}
+
+/// What a class of instance-hours decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// It sees more migrations, or fewer, than others.
+    Differs,
+    /// No sign of it, in data that would show a class twice as bad.
+    NoSign,
+    /// Too few migrations to tell.
+    TooFew,
 }
 
 impl Serialize for Estimate {
@@ -241,7 +261,7 @@ pub fn findings(
         },
         stacks: stacks::stacks(&served, &in_service.moves, window, zone, level),
         comparisons: comparisons::comparisons(&served, window, zone, level),
-        age_or_clock: None,
+        age_or_clock: ages::age_or_clock(in_service, &served, zone, level),
         summary: Vec::new(),
     };
     findings.summary = summary::summary(&findings, coverage);

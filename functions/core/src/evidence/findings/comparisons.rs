@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::words::{name, number, percent, times};
-use super::{ComparisonFindings, Decides, Needed, Sentences};
+use super::{ComparisonFindings, Decides, Needed, OFTEN, Sentences};
 use crate::evidence::compare::{Comparison, compare};
 use crate::evidence::exact::{Level, holm};
 use crate::evidence::service::Served;
@@ -74,8 +74,6 @@ fn adjusted(
 
 /// What would be called a stack that is bad.
 const TWICE: f64 = 2.0;
-/// How often such a stack must be found out before its absence says something.
-const OFTEN: f64 = 0.8;
 
 fn decides(found: &Comparison, p: f64, level: Level) -> Decides {
     if p < 1.0 - level.share() {
