@@ -135,6 +135,8 @@ pub struct ComparisonFindings {
     pub itself_p_adjusted: f64,
     /// How much more migrations vary than independent ones would, at least 1. Intervals and p-values allow for it.
     pub dispersion: f64,
+    /// How often such data would show it if either were itself twice as bad as the other.
+    pub power_of_twice: f64,
     /// What follows.
     pub decides: Decides,
     /// Each part in words; none where there is nothing to say of it.
@@ -164,8 +166,10 @@ pub struct Sentences {
     pub capacity: Option<String>,
     /// Timing.
     pub timing: Option<String>,
-    /// The stack itself.
-    pub itself: Option<String>,
+    /// The stack itself, or what is missing to tell.
+    pub itself: String,
+    /// All parts in one.
+    pub whole: Option<String>,
 }
 
 /// What would be needed to decide.
@@ -186,7 +190,9 @@ pub struct AgeOrClock {
     pub clock: Vec<Standardised>,
     /// Instance-hours and migrations of instances whose launch is not on record: left out.
     pub unknown: Cell,
-    /// The answer in words.
+    /// The answer in one sentence.
+    pub answer: String,
+    /// The same with what it rests on.
     pub sentence: String,
 }
 

@@ -42,9 +42,9 @@ pub(super) fn age_or_clock(
         HourOfDay { hours: served.values().map(Served::hours).sum(), moves: served.values().map(Served::moves).sum() };
     let (hours, migrations) = ((all.hours - sum.hours).max(0.0), all.moves.saturating_sub(sum.moves));
     let rate = clustered_rate(migrations, hours, together, level).scaled(1_000.0);
-    let mut found = AgeOrClock { ages, clock, unknown: Cell { hours, migrations, rate }, sentence: String::new() };
-    found.sentence = sentence(&found, hours / all.hours);
-    Some(found)
+    let answer = answer(&Told::of(&ages), &Told::of(&clock)).to_owned();
+    let sentence = sentence(&answer, &Told::of(&ages), &Told::of(&clock), hours / all.hours);
+    Some(AgeOrClock { ages, clock, unknown: Cell { hours, migrations, rate }, answer, sentence })
 }
 
 fn sum<'a>(cells: impl IntoIterator<Item = &'a HourOfDay>) -> HourOfDay {
@@ -86,7 +86,7 @@ fn standardised<const N: usize>(
         let HourOfDay { hours, moves } = sum(&ours);
         // Only classes that have any time are looked at.
         if hours > 0.0 {
-            all.push((class, hours, moves, against(&ours, &rest, together, level)));
+            all.push((class, hours, moves, against(&ours, &rest, together, level, N)));
         }
     }
     let adjusted = holm(&all.iter().map(|(_, _, _, found)| found.p).collect::<Vec<_>>());
@@ -105,9 +105,8 @@ fn standardised<const N: usize>(
     standardised
 }
 
-fn sentence(found: &AgeOrClock, unknown: f64) -> String {
-    let (age, clock) = (Told::of(&found.ages), Told::of(&found.clock));
-    let begin = match (&age, &clock) {
+fn answer(age: &Told, clock: &Told) -> &'static str {
+    match (age, clock) {
         (Told::Differs(_), Told::Differs(_)) => {
             "Migrations go with both the age of the instance and the hour of the day."
         }
@@ -121,8 +120,11 @@ fn sentence(found: &AgeOrClock, unknown: f64) -> String {
             "No sign that migrations go with the age of the instance or the hour of the day."
         }
         _ => "Too few migrations to tell whether they go with the age of the instance or with the clock.",
-    };
-    let mut said = vec![begin.to_owned()];
+    }
+}
+
+fn sentence(answer: &str, age: &Told, clock: &Told, unknown: f64) -> String {
+    let mut said = vec![answer.to_owned()];
     if let Told::Differs(class) = age {
         said.push(format!("At the same hours of the day, {}", class_in_words(class, "of age", "those of other ages")));
     }
