@@ -6,3 +6,5 @@ pub mod exact;
 pub mod findings;
 pub mod observed;
 pub mod service;
+#[cfg(test)]
+mod simulated;

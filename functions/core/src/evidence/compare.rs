@@ -15,7 +15,7 @@ mod strata;
 use jiff::tz::TimeZone;
 
 use super::exact::{self, Estimate, Level};
-use super::service::Served;
+use super::service::{HourOfDay, Served};
 use strata::Strata;
 
 /// Two stacks compared.
@@ -39,7 +39,7 @@ pub struct Comparison {
     /// How many migrations come together, at least 1. In all intervals and p-values but that of the capacity, so many
     /// count as one.
     pub dispersion: f64,
-    /// How often such data would show a first stack that is itself twice as bad.
+    /// How often such data would show it if either stack were itself twice as bad as the other.
     pub power_of_twice: f64,
     /// The inverse variance of the logarithm of `itself`.
     pub information: f64,
@@ -48,6 +48,12 @@ pub struct Comparison {
 /// Compares the first stack with the second by the clocks of a time zone.
 #[must_use]
 pub fn compare(first: &Served, second: &Served, zone: &TimeZone, level: Level) -> Comparison {
+    compare_among(first, second, zone, level, 1)
+}
+
+/// The same as one of several comparisons, for which the power allows.
+#[must_use]
+pub fn compare_among(first: &Served, second: &Served, zone: &TimeZone, level: Level, comparisons: usize) -> Comparison {
     let dispersion = dispersion::dispersion(&[first, second], zone);
     let (a, b) = ((first.moves(), first.hours()), (second.moves(), second.hours()));
     let strata = Strata::new(&first.by_hour(zone), &second.by_hour(zone), dispersion);
@@ -61,15 +67,46 @@ pub fn compare(first: &Served, second: &Served, zone: &TimeZone, level: Level) -
         itself: strata.factor(fitted, level),
         itself_p: strata.p(1.0, fitted),
         dispersion,
-        power_of_twice: strata.power(2.0, level),
+        power_of_twice: strata.power_of_twice(level.among(comparisons)),
         information: strata.information(fitted.unwrap_or(1.0)),
     }
 }
 
-/// How much more the migrations of a stack vary than independent ones would, at least 1.
+/// How many migrations of a stack come together, at least 1; of several stacks, on average.
 #[must_use]
-pub fn dispersion_of(served: &Served, zone: &TimeZone) -> f64 {
-    dispersion::dispersion(&[served], zone)
+pub fn dispersion_of<'a>(stacks: impl IntoIterator<Item = &'a Served>, zone: &TimeZone) -> f64 {
+    dispersion::dispersion(&stacks.into_iter().collect::<Vec<_>>(), zone)
+}
+
+/// A class of instance-hours against the rest of their strata.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Against {
+    /// Migrations to be expected in the class if it made no difference.
+    pub(super) expected: f64,
+    /// How many times as often its instance-hours see a migration as the rest of the same strata.
+    pub(super) factor: Estimate,
+    /// How likely such a factor is if the class makes no difference.
+    pub(super) p: f64,
+    /// How often such data would show a class that is twice, or half, as bad.
+    pub(super) power_of_twice: f64,
+}
+
+/// Compares a class with the rest, stratum by stratum.
+pub(super) fn against(
+    class: &[HourOfDay],
+    rest: &[HourOfDay],
+    dispersion: f64,
+    level: Level,
+    classes: usize,
+) -> Against {
+    let strata = Strata::new(class, rest, dispersion);
+    let fitted = strata.fitted();
+    Against {
+        expected: strata.each.iter().map(|stratum| stratum.moves * stratum.share(1.0)).sum(),
+        factor: strata.factor(fitted, level),
+        p: strata.p(1.0, fitted),
+        power_of_twice: strata.power_of_twice(level.among(classes)),
+    }
 }
 
 /// How often a comparison with as many migrations in each hour of the day as there were calls the stack itself

@@ -49,6 +49,13 @@ impl Level {
         (level > 0.0 && level < 1.0).then_some(Self { tail: (1.0 - level) / 2.0 })
     }
 
+    /// The level for each of so many comparisons, so that all of them together are as sure as this one
+    /// (C. Bonferroni).
+    #[must_use]
+    pub fn among(self, comparisons: usize) -> Self {
+        Self { tail: self.tail / u32::try_from(comparisons.max(1)).map_or(f64::MAX, f64::from) }
+    }
+
     /// How sure it is, between nothing and one.
     #[must_use]
     pub fn share(self) -> f64 {

@@ -1,5 +1,6 @@
 //! The findings: rates, comparisons and their sentences, in the shape that the report shows.
 
+mod ages;
 mod comparisons;
 mod stacks;
 mod summary;
@@ -12,6 +13,9 @@ use super::exact::{Estimate, Level};
 use super::service::served;
 use crate::analysis::{Coverage, InService};
 use crate::time::{TimeSpan, Timestamp};
+
+/// How often what is twice as bad must be found out before its absence says something.
+const OFTEN: f64 = 0.8;
 
 /// What the time in service and the migrations of a window say of the stacks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -131,6 +135,8 @@ pub struct ComparisonFindings {
     pub itself_p_adjusted: f64,
     /// How much more migrations vary than independent ones would, at least 1. Intervals and p-values allow for it.
     pub dispersion: f64,
+    /// How often such data would show it if either were itself twice as bad as the other.
+    pub power_of_twice: f64,
     /// What follows.
     pub decides: Decides,
     /// Each part in words; none where there is nothing to say of it.
@@ -160,8 +166,10 @@ pub struct Sentences {
     pub capacity: Option<String>,
     /// Timing.
     pub timing: Option<String>,
-    /// The stack itself.
-    pub itself: Option<String>,
+    /// The stack itself, or what is missing to tell.
+    pub itself: String,
+    /// All parts in one.
+    pub whole: Option<String>,
 }
 
 /// What would be needed to decide.
@@ -180,7 +188,11 @@ pub struct AgeOrClock {
     pub ages: Vec<Standardised>,
     /// The parts of the local day, against what age alone lets expect.
     pub clock: Vec<Standardised>,
-    /// The answer in words.
+    /// Instance-hours and migrations of instances whose launch is not on record: left out.
+    pub unknown: Cell,
+    /// The answer in one sentence.
+    pub answer: String,
+    /// The same with what it rests on.
     pub sentence: String,
 }
 
@@ -201,6 +213,20 @@ pub struct Standardised {
     pub p: f64,
     /// The same, for all classes looked at.
     pub p_adjusted: f64,
+    /// What follows.
+    pub decides: Sign,
+}
+
+/// What a class of instance-hours decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// It sees more migrations, or fewer, than others.
+    Differs,
+    /// No sign of it, in data that would show a class twice as bad.
+    NoSign,
+    /// Too few migrations to tell.
+    TooFew,
 }
 
 impl Serialize for Estimate {
@@ -241,7 +267,7 @@ pub fn findings(
         },
         stacks: stacks::stacks(&served, &in_service.moves, window, zone, level),
         comparisons: comparisons::comparisons(&served, window, zone, level),
-        age_or_clock: None,
+        age_or_clock: ages::age_or_clock(in_service, &served, zone, level),
         summary: Vec::new(),
     };
     findings.summary = summary::summary(&findings, coverage);

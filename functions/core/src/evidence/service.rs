@@ -1,10 +1,14 @@
 //! Time in service, on a grid: the denominator of every rate.
 
+mod ages;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
 use crate::time::Timestamp;
+
+pub use ages::{AgeAndHour, by_age_and_hour};
 
 /// A time that one instance was in service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +94,9 @@ pub fn served<'a>(
     for moved in moves {
         let (served, _) = entry(&mut by_stack, &moved.stack);
         *served.moves.entry(moved.at.as_second().div_euclid(CELL)).or_default() += 1;
-        if let Some(launched) = moved.launched {
-            let age = launched.until(moved.at).as_secs();
-            let class = AGES.iter().position(|(_, end)| age < *end).unwrap_or(AGES.len() - 1);
-            if let Some(count) = served.ages_moved.get_mut(class) {
-                *count += 1;
-            }
+        let class = moved.launched.map(|launched| ages::class(launched, moved.at));
+        if let Some(count) = class.and_then(|class| served.ages_moved.get_mut(class)) {
+            *count += 1;
         }
     }
     by_stack.into_iter().map(|(stack, (served, changes))| (stack, served.summed(&changes))).collect()
@@ -109,9 +110,8 @@ fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, stack: &str) -> &'m m
 }
 
 impl Served {
-    /// Adds a stay: its broken cells at once, the whole ones between as a change at either end.
-    fn stay(&mut self, stay: &Stay, changes: &mut BTreeMap<i64, i64>) {
-        let (from, to) = (stay.from.as_second(), stay.to.as_second());
+    /// Adds time in service: its broken cells at once, the whole ones between as a change at either end.
+    fn time(&mut self, from: i64, to: i64, changes: &mut BTreeMap<i64, i64>) {
         let (first, last) = (from.div_euclid(CELL), to.div_euclid(CELL));
         if first == last {
             *self.cells.entry(first).or_default() += seconds(to - from);
@@ -121,16 +121,18 @@ impl Served {
             *changes.entry(first + 1).or_default() += 1;
             *changes.entry(last).or_default() -= 1;
         }
+    }
+
+    fn stay(&mut self, stay: &Stay, changes: &mut BTreeMap<i64, i64>) {
+        let (from, to) = (stay.from.as_second(), stay.to.as_second());
+        self.time(from, to, changes);
         let within = |time: Timestamp| time.as_second().clamp(from, to);
         let known_from = stay.assumed_until.map_or(from, within);
         let known_to = stay.assumed_from.map_or(to, within).max(known_from);
         self.assumed += seconds(known_from - from + to - known_to);
         if let Some(launched) = stay.launched.map(Timestamp::as_second) {
-            let mut begin = 0;
-            for (time, (_, end)) in self.ages.iter_mut().zip(AGES) {
-                let (young, old) = (launched.saturating_add(begin).max(from), launched.saturating_add(end).min(to));
+            for (time, (young, old)) in self.ages.iter_mut().zip(ages::pieces(launched, from, to)) {
                 *time += seconds((old - young).max(0));
-                begin = end;
             }
         }
     }

@@ -22,6 +22,11 @@ impl Strata {
         }
     }
 
+    /// The power to find out either side if it is twice as bad as the other; the smaller of the two.
+    pub(super) fn power_of_twice(&self, level: Level) -> f64 {
+        self.power(2.0, level).min(self.power(0.5, level))
+    }
+
     /// The sum over all numbers that the test calls different.
     fn exact(&self, factor: f64, level: Level) -> f64 {
         let (null, truth) = (distribution(&self.trials(1.0)), distribution(&self.trials(factor)));

@@ -22,6 +22,11 @@ impl Stratum {
         if theirs <= 0.0 { 1.0 } else { factor * ours / (factor * ours + theirs) }
     }
 
+    /// Instance-hours, each of the first counted `factor` times.
+    fn weighed(&self, factor: f64) -> f64 {
+        factor.mul_add(self.hours[0], self.hours[1])
+    }
+
     fn informs(&self) -> bool {
         self.moves > 0.0 && self.hours.iter().all(|hours| *hours > 0.0)
     }
@@ -113,37 +118,42 @@ impl Strata {
         (2.0 * more.min(fewer)).min(1.0)
     }
 
-    /// The second's rate in each stratum.
-    pub(super) fn hazards(&self, fitted: Option<f64>) -> Vec<f64> {
+    /// How much more exposed an instance-hour of the first is by its stratum, if the stacks make no difference: direct
+    /// standardisation with the fitted rates.
+    ///
+    /// Its interval is that of the logarithm, by the delta method, after four migrations (or clusters of them) more were
+    /// spread evenly over all instance-hours: strata without any migration would else seem to be known exactly
+    /// (A. Agresti and B. Caffo, The American Statistician 54, 2000).
+    pub(super) fn timing(&self, fitted: Option<f64>, level: Level) -> Estimate {
         let factor = fitted.unwrap_or(1.0);
-        let hazard = |stratum: &Stratum| {
-            let weighed = factor * stratum.hours[0] + stratum.hours[1];
-            if weighed > 0.0 { stratum.moves / weighed } else { 0.0 }
+        let weighed: f64 = self.each.iter().map(|stratum| stratum.weighed(factor)).sum();
+        let unknown = Estimate { value: None, low: 0.0, high: f64::INFINITY };
+        let Some((value, _)) = self.standardised(factor, 0.0) else { return unknown };
+        let Some((centre, variance)) = self.standardised(factor, 4.0 * self.dispersion / weighed) else {
+            return unknown;
         };
-        self.each.iter().map(hazard).collect()
+        let reach = (-quantile(level.tail()) * (variance * self.dispersion).sqrt()).exp();
+        Estimate { value: Some(value), low: (centre / reach).min(value), high: (centre * reach).max(value) }
     }
 
-    /// How much more exposed an instance-hour of the first is by its stratum, if the stacks make no difference: direct
-    /// standardisation with the fitted rates. Its interval is that of the logarithm, by the delta method.
-    pub(super) fn timing(&self, fitted: Option<f64>, level: Level) -> Estimate {
-        let hazards = self.hazards(fitted);
-        let sum = |of: &dyn Fn(&Stratum, f64) -> f64| -> f64 {
-            self.each.iter().zip(&hazards).map(|(stratum, hazard)| of(stratum, *hazard)).sum()
-        };
-        let hours = [sum(&|s, _| s.hours[0]), sum(&|s, _| s.hours[1])];
-        let exposed = [sum(&|s, hazard| s.hours[0] * hazard), sum(&|s, hazard| s.hours[1] * hazard)];
+    /// The ratio of the standardised rates, and the variance of its logarithm, with so many migrations more for each
+    /// instance-hour.
+    fn standardised(&self, factor: f64, more: f64) -> Option<(f64, f64)> {
+        let moves = |s: &Stratum| more.mul_add(s.weighed(factor), s.moves);
+        // The second's rate.
+        let hazard = |s: &Stratum| if s.weighed(factor) > 0.0 { moves(s) / s.weighed(factor) } else { 0.0 };
+        let sum = |of: &dyn Fn(&Stratum) -> f64| -> f64 { self.each.iter().map(of).sum() };
+        let hours = [sum(&|s| s.hours[0]), sum(&|s| s.hours[1])];
+        let exposed = [sum(&|s| s.hours[0] * hazard(s)), sum(&|s| s.hours[1] * hazard(s))];
         if hours.iter().chain(&exposed).any(|sum| *sum <= 0.0) {
-            return Estimate { value: None, low: 0.0, high: f64::INFINITY };
+            return None;
         }
-        let value = exposed[0] / hours[0] / (exposed[1] / hours[1]);
-        let factor = fitted.unwrap_or(1.0);
-        let slope = |s: &Stratum, hazard: f64| s.hours[0] * hazard / exposed[0] - s.hours[1] * hazard / exposed[1];
-        let own = sum(&|s, hazard| if s.moves > 0.0 { slope(s, hazard).powi(2) / s.moves } else { 0.0 });
+        let slope = |s: &Stratum| hazard(s) * (s.hours[0] / exposed[0] - s.hours[1] / exposed[1]);
+        let own = sum(&|s| if moves(s) > 0.0 { slope(s).powi(2) / moves(s) } else { 0.0 });
         // What the factor does not know of itself, the hazards do not know either.
-        let known = self.information(factor) * self.dispersion;
-        let shared = sum(&|s, hazard| slope(s, hazard) * s.share(factor) * f64::from(u8::from(s.moves > 0.0)));
+        let known = sum(&|s| moves(s) * s.share(factor) * (1.0 - s.share(factor)));
+        let shared = sum(&|s| slope(s) * s.share(factor) * f64::from(u8::from(moves(s) > 0.0)));
         let variance = own + if known > 0.0 { shared.powi(2) / known } else { 0.0 };
-        let reach = (-quantile(level.tail()) * (variance * self.dispersion).sqrt()).exp();
-        Estimate { value: Some(value), low: value / reach, high: value * reach }
+        Some((exposed[0] / hours[0] / (exposed[1] / hours[1]), variance))
     }
 }

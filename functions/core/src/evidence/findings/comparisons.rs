@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::words::{name, number, percent, times};
-use super::{ComparisonFindings, Decides, Needed, Sentences};
-use crate::evidence::compare::{Comparison, compare};
+use super::{ComparisonFindings, Decides, Needed, OFTEN, Sentences};
+use crate::evidence::compare::{Comparison, compare, compare_among};
 use crate::evidence::exact::{Level, holm};
 use crate::evidence::service::Served;
 use crate::time::TimeSpan;
@@ -20,18 +20,20 @@ pub(super) fn comparisons(
 ) -> Vec<ComparisonFindings> {
     let mut by_moves: Vec<(&String, &Served)> = served.iter().collect();
     by_moves.sort_by_key(|(_, served)| std::cmp::Reverse(served.moves()));
-    let pairs: Vec<(String, Option<String>, Comparison)> = match by_moves.as_slice() {
+    let pairs: Vec<Pair> = match by_moves.as_slice() {
         [] | [_] => return Vec::new(),
         [(first, ours), (second, theirs)] => {
-            vec![((*first).clone(), Some((*second).clone()), compare(ours, theirs, zone, level))]
+            let found = compare(ours, theirs, zone, level);
+            vec![Pair { first: (*first).clone(), second: Some((*second).clone()), found }]
         }
         several => {
             let mut all = Served::default();
             for (_, served) in several {
                 all.join(served);
             }
-            let against = |(stack, ours): &(&String, &Served)| {
-                ((*stack).clone(), None, compare(ours, &all.without(ours), zone, level))
+            let against = |(first, ours): &(&String, &Served)| {
+                let found = compare_among(ours, &all.without(ours), zone, level, several.len());
+                Pair { first: (*first).clone(), second: None, found }
             };
             several.iter().map(against).collect()
         }
@@ -39,21 +41,34 @@ pub(super) fn comparisons(
     adjusted(pairs, window, level)
 }
 
-fn adjusted(
-    pairs: Vec<(String, Option<String>, Comparison)>,
-    window: TimeSpan,
-    level: Level,
-) -> Vec<ComparisonFindings> {
-    let of = |p: fn(&Comparison) -> f64| holm(&pairs.iter().map(|(_, _, found)| p(found)).collect::<Vec<_>>());
+/// A stack beside another, or beside all others.
+struct Pair {
+    first: String,
+    second: Option<String>,
+    found: Comparison,
+}
+
+fn adjusted(pairs: Vec<Pair>, window: TimeSpan, level: Level) -> Vec<ComparisonFindings> {
+    let of = |p: fn(&Comparison) -> f64| holm(&pairs.iter().map(|pair| p(&pair.found)).collect::<Vec<_>>());
     let (rates, itself) = (of(|found| found.rates_p), of(|found| found.itself_p));
-    let together = pairs.len();
-    let mut all = Vec::with_capacity(together);
-    for (((first, second, found), rates_p_adjusted), itself_p_adjusted) in pairs.into_iter().zip(rates).zip(itself) {
+    let comparisons = pairs.len();
+    let mut all = Vec::with_capacity(comparisons);
+    for ((Pair { first, second, found }, rates_p_adjusted), itself_p_adjusted) in
+        pairs.into_iter().zip(rates).zip(itself)
+    {
         let decides = decides(&found, itself_p_adjusted, level);
-        let words = Words { first: name(&first), second: second.as_deref().map_or("the others".to_owned(), name) };
+        let words = Words {
+            first: name(&first),
+            second: second.as_deref().map_or("the other stacks".to_owned(), name),
+            found: &found,
+            decides,
+            comparisons,
+            level,
+            alone: found.itself_p < 1.0 - level.share(),
+        };
         all.push(ComparisonFindings {
-            sentences: words.sentences(&found, decides),
-            needed: words.needed(&found, decides, window, level),
+            sentences: words.sentences(),
+            needed: words.needed(window),
             first,
             second,
             counts: found.counts,
@@ -66,6 +81,7 @@ fn adjusted(
             itself_p: found.itself_p,
             itself_p_adjusted,
             dispersion: found.dispersion,
+            power_of_twice: found.power_of_twice,
             decides,
         });
     }
@@ -74,8 +90,8 @@ fn adjusted(
 
 /// What would be called a stack that is bad.
 const TWICE: f64 = 2.0;
-/// How often such a stack must be found out before its absence says something.
-const OFTEN: f64 = 0.8;
+/// Which factors are so close to one that nobody would wait for more data to confirm them.
+const NEXT_TO_NOTHING: std::ops::Range<f64> = 0.8..1.25;
 
 fn decides(found: &Comparison, p: f64, level: Level) -> Decides {
     if p < 1.0 - level.share() {
@@ -87,19 +103,25 @@ fn decides(found: &Comparison, p: f64, level: Level) -> Decides {
     }
 }
 
-/// The names of a comparison.
-struct Words {
+/// What the sentences of a comparison need to know.
+struct Words<'f> {
     first: String,
     second: String,
+    found: &'f Comparison,
+    decides: Decides,
+    /// How many comparisons there are, and at which level each of them is judged.
+    comparisons: usize,
+    level: Level,
+    /// Whether it would be a difference if it were the only comparison.
+    alone: bool,
 }
 
-impl Words {
-    fn sentences(&self, found: &Comparison, decides: Decides) -> Sentences {
-        let Self { first, second } = self;
+impl Words<'_> {
+    fn sentences(&self) -> Sentences {
+        let Self { first, second, found, .. } = self;
         let rates = times(&found.rates)
             .map(|times| format!("For each instance-hour, {first} saw {times} as many migrations as {second}."));
-        let capacity = times(&found.capacity).filter(|_| found.capacity.value > Some(0.0));
-        let capacity = capacity
+        let capacity = times(&found.capacity)
             .map(|times| format!("Capacity: {first} had {times} as many instance-hours in service as {second}."));
         let timing = times(&found.timing).map(|times| {
             format!(
@@ -107,46 +129,81 @@ impl Words {
                  exposed as those of {second}."
             )
         });
-        Sentences { rates, capacity, timing, itself: self.itself(found, decides) }
+        Sentences { rates, capacity, timing, itself: self.itself(), whole: self.whole() }
     }
 
-    fn itself(&self, found: &Comparison, decides: Decides) -> Option<String> {
-        let Self { first, second } = self;
-        let times = times(&found.itself)?;
+    fn itself(&self) -> String {
+        let Self { first, second, found, .. } = self;
+        let Some(times) = times(&found.itself) else {
+            return format!("The stack itself: {}.", self.missing());
+        };
         let begin = format!(
-            "The stack itself: at the same hours of the day, an instance-hour of {first} saw {times} as many \
-                             migrations as one of {second}"
+            "The stack itself: at the same hours of the day, an instance-hour of {first} saw {times} as many migrations \
+             as one of {second}"
         );
-        Some(match decides {
+        match self.decides {
             Decides::StackDiffers => format!("{begin}; capacity and timing alone do not account for that."),
+            Decides::NoSign if self.alone => {
+                let all = self.comparisons;
+                format!("{begin}: no sign that the stack itself differs, since one of {all} may seem to by chance.")
+            }
             Decides::NoSign => format!("{begin}: no sign that the stack itself differs."),
             Decides::TooFew => format!(
                 "{begin}: too few migrations to tell. A stack twice as bad would be found out in {} of such cases.",
                 percent(found.power_of_twice)
             ),
-        })
+        }
     }
 
-    /// How long the same would have to go on to confirm the factor seen, or else to find out a stack twice as bad.
-    fn needed(&self, found: &Comparison, decides: Decides, window: TimeSpan, level: Level) -> Option<Needed> {
+    /// Why nothing can be told of the stack itself.
+    fn missing(&self) -> String {
+        let Self { first, second, found, .. } = self;
+        match (found.capacity.value, found.rates.value) {
+            (None, _) => format!("no time in service of {second} is on record"),
+            (Some(0.0), _) => format!("no time in service of {first} is on record"),
+            (_, None) => format!("neither {first} nor {second} saw a migration"),
+            _ => format!("{first} and {second} were not both in service at any hour of the day that saw a migration"),
+        }
+    }
+
+    /// What makes up the ratio of counts, in one sentence.
+    fn whole(&self) -> Option<String> {
+        let Self { first, second, found, .. } = self;
+        let counts = found.counts.filter(|counts| *counts > 0.0)?;
+        let [capacity, timing, itself] = [&found.capacity, &found.timing, &found.itself].map(times);
+        let (capacity, timing, itself) = (capacity?, timing?, itself?);
+        Some(format!(
+            "{first} saw {} times as many migrations as {second}: {capacity} by capacity, {timing} by the hours of the \
+             day, and {itself} by what is left, the stack itself.",
+            number(counts)
+        ))
+    }
+
+    /// How long the same would have to go on to find out a stack twice as bad; or, where that is long enough already,
+    /// to confirm a difference that is seen but may be chance.
+    fn needed(&self, window: TimeSpan) -> Option<Needed> {
+        const TEN_YEARS: f64 = 3_652.0;
+        let level = self.level.among(self.comparisons);
         let days = window.from.until(window.to).as_secs_f64() / 86_400.0;
-        let seen = found.itself.value.filter(|factor| factor.is_finite() && *factor > 0.0);
-        let more = |times: f64| (times - 1.0) * days;
-        let of_twice = || found.needed(TWICE, level).map(more).filter(|days| *days > 0.0);
-        let (days, what) = match (decides, seen) {
-            (Decides::TooFew, _) => (of_twice()?, "find out a stack twice as bad".to_owned()),
-            (Decides::NoSign, Some(factor)) if !(0.8..1.25).contains(&factor) => {
-                let days = found.needed(factor, level).map(more).filter(|days| *days > 0.0)?;
-                (days, format!("tell whether a difference of {} times is real", number(factor)))
+        let more = |factor: f64| {
+            let times = self.found.needed(factor, level)?;
+            Some(((times - 1.0) * days).ceil().max(1.0))
+        };
+        let seen = self.found.itself.value.filter(|factor| factor.is_finite() && *factor > 0.0);
+        let (days, what) = match (self.decides, seen) {
+            (Decides::TooFew, _) => (more(TWICE)?, "find out a stack twice as bad".to_owned()),
+            (Decides::NoSign, Some(factor)) if !NEXT_TO_NOTHING.contains(&factor) => {
+                (more(factor)?, format!("tell whether a factor of {} is real", number(factor)))
             }
             (Decides::NoSign | Decides::StackDiffers, _) => return None,
         };
-        let sentence = format!(
-            "To {what} between {} and {}, about {} more days at this rate would be needed.",
-            self.first,
-            self.second,
-            number(days.ceil())
-        );
+        let Self { first, second, .. } = self;
+        let time = match days {
+            days if days > TEN_YEARS => "over ten years more".to_owned(),
+            1.0 => "about one more day".to_owned(),
+            days => format!("about {} more days", number(days)),
+        };
+        let sentence = format!("To {what} ({first} beside {second}) would take {time} at this rate.");
         Some(Needed { days, sentence })
     }
 }

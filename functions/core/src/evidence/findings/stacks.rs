@@ -25,6 +25,7 @@ pub(super) fn stacks(
     level: Level,
 ) -> Vec<StackFindings> {
     let step = step(window, served.len());
+    let together = dispersion_of(served.values(), zone);
     let mut times: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
     for moved in moves {
         times.entry(&moved.stack).or_default().push(moved.at);
@@ -34,7 +35,7 @@ pub(super) fn stacks(
         let mut at = times.remove(stack.as_str()).unwrap_or_default();
         at.sort_unstable();
         at.drain(..at.len().saturating_sub(LISTED));
-        all.push(of_one(stack, served, at, &points(served, window, step), zone, level));
+        all.push(of_one(stack, served, at, &points(served, window, step), zone, (level, together)));
     }
     all
 }
@@ -45,9 +46,10 @@ fn of_one(
     migrations_at: Vec<Timestamp>,
     points: &[Point],
     zone: &TimeZone,
-    level: Level,
+    (level, together): (Level, f64),
 ) -> StackFindings {
-    let dispersion = dispersion_of(served, zone);
+    // A stack that saw no cluster yet may be hit by one like those of the others.
+    let dispersion = dispersion_of([served], zone).max(together);
     let cell = |sum: HourOfDay| Cell {
         hours: sum.hours,
         migrations: sum.moves,

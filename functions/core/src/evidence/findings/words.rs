@@ -42,13 +42,22 @@ pub(super) fn number(value: f64) -> String {
         format!("{value:.0}")
     } else if size >= 0.995 || size == 0.0 {
         format!("{value:.1}")
-    } else if size >= 0.0995 {
-        format!("{value:.2}")
-    } else if size >= 0.000_995 {
-        format!("{value:.4}").trim_end_matches('0').to_owned()
+    } else if size >= 1e-6 {
+        let places = if size >= 0.0995 { 2 } else { leading_zeros(size) + 2 };
+        format!("{value:.places$}")
     } else {
         format!("{value:.1e}")
     }
+}
+
+/// How many zeros stand between the point and the first digit, as rounded to two digits.
+fn leading_zeros(size: f64) -> usize {
+    let mut zeros = 0;
+    let mut bound = 0.0995;
+    while size < bound {
+        (zeros, bound) = (zeros + 1, bound / 10.0);
+    }
+    zeros
 }
 
 /// A share as a percentage.
@@ -79,11 +88,13 @@ pub(super) fn interval(estimate: &Estimate) -> String {
 /// An estimate with its interval: `1.9 times (1.4 to 2.6)`. Nothing where the data say nothing.
 pub(super) fn times(estimate: &Estimate) -> Option<String> {
     let value = estimate.value?;
-    if value.is_finite() {
-        Some(format!("{} times ({})", number(value), interval(estimate)))
+    Some(if !value.is_finite() {
+        format!("at least {} times", number(estimate.low))
+    } else if (estimate.high - estimate.low).abs() <= 1e-9 * value {
+        format!("{} times", number(value))
     } else {
-        Some(format!("at least {} times", number(estimate.low)))
-    }
+        format!("{} times ({})", number(value), interval(estimate))
+    })
 }
 
 fn grouped(digits: &str) -> String {
@@ -123,9 +134,12 @@ mod tests {
             (1.94, "1.9"),
             (9.96, "10"),
             (0.456, "0.46"),
-            (0.0321, "0.0321"),
-            (0.05, "0.05"),
-            (0.000_012, "1.2e-5"),
+            (0.0321, "0.032"),
+            (0.0996, "0.10"),
+            (0.05, "0.050"),
+            (0.009_96, "0.010"),
+            (0.000_012, "0.000012"),
+            (0.000_000_012, "1.2e-8"),
             (45_678.4, "45,678"),
             (123.0, "123"),
         ] {
@@ -133,6 +147,7 @@ mod tests {
         }
         let estimate = |value, low, high| Estimate { value, low, high };
         assert_eq!(times(&estimate(Some(1.9), 1.4, 2.6)).as_deref(), Some("1.9 times (1.4 to 2.6)"));
+        assert_eq!(times(&estimate(Some(0.5), 0.5, 0.5)).as_deref(), Some("0.50 times"));
         let unbounded = estimate(Some(f64::INFINITY), 1.4, f64::INFINITY);
         assert_eq!(times(&unbounded).as_deref(), Some("at least 1.4 times"));
         assert_eq!(times(&estimate(None, 0.0, f64::INFINITY)), None);
