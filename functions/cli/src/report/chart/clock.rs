@@ -47,18 +47,26 @@ impl Frame {
             panel.bar("hours", (at + 0.1 * width, at + 0.9 * width), (bottom - height, bottom), &told);
             at += width;
         }
+        // Above the lines, which may stand where the scale is written.
+        for (at, mark) in self.marks() {
+            panel.text("tick over", (0.0, floor - RATES * at - 3.0), Anchor::Start, &mark);
+        }
         panel.line("base", (0.0, floor), (1.0, floor));
         panel.line("base", (0.0, bottom), (1.0, bottom));
         panel.markup()
     }
 
+    /// The marks of the rates, but for those at the ends.
+    fn marks(&self) -> impl Iterator<Item = (f64, String)> {
+        self.rates.marks().into_iter().filter(|(at, _)| (0.01..0.97).contains(at))
+    }
+
     fn grid(&self, panel: &mut Panel, floor: f64, bottom: f64) {
         panel.text("axis", (0.0, TOP - 14.0), Anchor::Start, "Migrations per 1,000 instance-hours");
         panel.text("axis", (0.0, floor + 20.0), Anchor::Start, "Instance-hours");
-        for (at, mark) in self.rates.marks().into_iter().filter(|(at, _)| (0.01..0.97).contains(at)) {
+        for (at, _) in self.marks() {
             let y = floor - RATES * at;
             panel.line("grid", (0.0, y), (1.0, y));
-            panel.text("tick over", (0.0, y - 3.0), Anchor::Start, &mark);
         }
         for mark in round_marks(self.most_hours, 2.0).filter(|mark| *mark > 0.0) {
             let y = bottom - HOURS * mark / self.most_hours;

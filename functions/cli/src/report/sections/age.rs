@@ -82,6 +82,16 @@ fn table(found: &AgeOrClock) -> Markup {
                     }
                 }
             }
+            @if found.unknown.hours > 0.0 {
+                tbody {
+                    tr {
+                        th scope="row" { "of unknown age" }
+                        td.n { (exact(found.unknown.hours)) }
+                        td.n { (count(found.unknown.migrations)) }
+                        @for _ in 0..5 { td.n { "–" } }
+                    }
+                }
+            }
         }
     }
 }

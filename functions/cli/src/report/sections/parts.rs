@@ -51,9 +51,10 @@ fn how(findings: &Findings) -> Markup {
 fn comparison(place: usize, one: &ComparisonFindings, level: f64) -> Markup {
     let against = one.second.as_deref().map_or_else(|| "all others".to_owned(), name);
     let sentences = &one.sentences;
-    let said = [&sentences.capacity, &sentences.timing, &sentences.itself, &sentences.rates];
+    let said = [&sentences.capacity, &sentences.timing, &Some(sentences.itself.clone()), &sentences.rates];
     let text = html! {
         p.verdict.(verdict_class(one.decides)) { (verdict(one, level)) }
+        @if let Some(whole) = &sentences.whole { p { (shown(whole)) } }
         ul.said {
             @for sentence in said.into_iter().flatten() { li { (shown(sentence)) } }
             @if let Some(needed) = &one.needed { li { (shown(&needed.sentence)) } }
