@@ -6,7 +6,8 @@
 It simulates accounts (14 days of 600 instances; stacks whose names are markup, turn lines around or fill them; fifty stacks;
 one stack without a fleet; a trail without Decrypts), makes the page of each, and opens it in headless Chromium at three widths, light and
 dark, and on paper. It fails where a page asks for anything, an error is logged, a page is wider than its window, labels of
-figures stand over each other, a table stays closed on paper, axe-core finds a serious hindrance, or a name became markup.
+figures stand over each other, a table stays closed on paper, axe-core finds a serious hindrance, or a name became markup;
+and where one of these checks does not find what is wrong with a page that was spoilt on purpose.
 Pictures and PDFs are in `look-report/` of cargo's target folder; `--pictures` also takes those of the README.
 
 Needs Python 3.11 or later, cargo, npm, and Chromium (Debian: `apt-get install chromium`). Playwright comes from PyPI and
@@ -103,6 +104,9 @@ def main():
             except Broken as problem:
                 broken += 1
                 note(f"FAILED {problem}")
+        if name == "usual":
+            browser.refuses_spoilt(page, folder)
+            note("each check finds what it is there for")
     if options.pictures and not broken:
         page = folder / "usual.html"
         browser.part(page, options.pictures / "report-light.png", 1000, 1130, "light")

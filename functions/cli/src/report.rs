@@ -20,11 +20,11 @@ use exposure_core::evidence::findings::findings;
 use exposure_core::evidence::observed::{self, Observations, Verification, verify};
 use exposure_core::time::TimeSpan;
 
+use crate::End;
 use crate::analyze::end;
 use crate::inputs::{Usage, gather, question, recall};
 use crate::replace::{Readers, Replacement};
 use crate::state::State;
-use crate::{End, inputs};
 
 use arguments::{Format, Report};
 use document::Document;
@@ -115,7 +115,7 @@ fn answered(arguments: &Report) -> Result<(Found, Kept)> {
     let told = told.as_ref();
     #[cfg(feature = "aws")]
     if let Some(url) = &arguments.state_url {
-        let remembered = crate::live::remember(url, inputs::rules(&arguments.inputs)?)?;
+        let remembered = crate::live::remember(url, crate::inputs::rules(&arguments.inputs)?)?;
         let found = Found::of(&remembered.question(false), remembered.window(), None, told, arguments)?;
         return Ok((found, None));
     }

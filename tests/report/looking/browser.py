@@ -25,6 +25,20 @@ CROWDED = """() => {
 HIDDEN = """() => [...document.querySelectorAll('details table')].filter(t => !t.checkVisibility({contentVisibilityAuto: true})).length"""
 FOREIGN = "() => document.querySelectorAll('script, img, iframe, object, embed, link, form, base, [style], [onerror]').length"
 
+# What each check must say of a page that is spoilt so.
+SPOILT = [
+    ("pixels wider", "<main", "<hr class=rule><style>hr{width:500px}</style><main"),
+    ("color-contrast", "--soft: #545d68", "--soft: #b4bdc8"),
+    ("a table stays closed", "content-visibility: visible", "content-visibility: hidden"),
+    ("paper is", "@media screen and (prefers-color-scheme: dark)", "@media (prefers-color-scheme: dark)"),
+    ("does not write", "<h2", "<img alt='' src=x.png><h2"),
+    ("Content Security Policy", "* { box-sizing", "@font-face{font-family:x;src:url(x.woff)}main{font-family:x}* { box-sizing"),
+    ("over each other", ".panel text {", ".panel text { font-size: 30px !important; } .none {"),
+    ("title is", "<title>Migration", "<title>owned"),
+    ("skip link", "class=\"skip\"", "class=\"other\""),
+    ("does not show it", ":focus-visible { outline: 3px", ":focus-visible { outline: none; } .none { outline: 3px"),
+]
+
 
 class Broken(Exception):
     """What does not hold of a page."""
@@ -43,10 +57,10 @@ class Browser:
         self.browser.close()
         self.playwright.stop()
 
-    def looked_at(self, page_file, name, folder):
+    def looked_at(self, page_file, name, folder, schemes=("light", "dark"), widths=WIDTHS):
         """Opens the page at every width, light and dark, and takes a picture of each."""
-        for scheme in ("light", "dark"):
-            for width in WIDTHS:
+        for scheme in schemes:
+            for width in widths:
                 place = f"{name}-{scheme}-{width}"
                 context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 try:
@@ -72,6 +86,22 @@ class Browser:
             demand(name, not troubles, str(troubles))
         finally:
             context.close()
+
+    def refuses_spoilt(self, page_file, folder):
+        """Whether each check finds what it is there for, in copies of a good page that are spoilt one way each."""
+        text, spoilt = page_file.read_text(), folder / "spoilt.html"
+        for expected, old, new in SPOILT:
+            if old not in text:
+                raise Broken(f"there is no {old} to spoil")
+            spoilt.write_text(text.replace(old, new))
+            try:
+                self.looked_at(spoilt, "spoilt", folder, ("light",), (360,))
+                self.printed(spoilt, "spoilt", folder)
+            except Broken as problem:
+                if expected not in str(problem):
+                    raise Broken(f"spoilt by {new}, it says {problem} and not {expected}") from problem
+                continue
+            raise Broken(f"spoilt by {new}, it was found good")
 
     def part(self, page_file, out, width, height, scheme, at=None):
         """A picture of what stands at the top, or at an element."""

@@ -110,7 +110,12 @@ impl Part {
     }
 }
 
-/// A name from outside as the page shows it where room is short.
+/// A name from outside as the page shows it.
+pub(super) fn full_name(text: &str) -> String {
+    if text.trim().is_empty() { "(no name)".to_owned() } else { shown(text) }
+}
+
+/// The same where room is short.
 pub(super) fn name(text: &str) -> String {
-    if text.trim().is_empty() { "(no name)".to_owned() } else { cut(&shown(text), NAME) }
+    cut(&full_name(text), NAME)
 }

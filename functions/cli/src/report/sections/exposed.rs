@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::super::document::Document;
+use super::super::few::full_name;
 use super::super::number::{count, percent};
 use super::super::page::{Section, scrolled};
 use super::super::words::{clock_text, counted, duration};
@@ -55,7 +56,7 @@ fn verdict_row(row: &StackRow) -> Markup {
     let counts = [row.members, row.in_service, row.exposed, row.recovered, row.clean, row.unseen, row.undetermined];
     html! {
         tr {
-            th scope="row" { (shown(&row.stack)) }
+            th scope="row" { (full_name(&row.stack)) }
             @for found in counts { td.n { (count(found)) } }
             td.n { (row.exposed_percent().map_or_else(|| "–".to_owned(), |share| percent(share / 100.0))) }
         }
@@ -111,7 +112,7 @@ fn row(instance: &InstanceRow, now: Timestamp, zone: &TimeZone) -> Markup {
     html! {
         tr {
             th scope="row" { code { (instance.instance_id) } }
-            td { (instance.stack.as_deref().map_or_else(|| "–".to_owned(), shown)) }
+            td { (instance.stack.as_deref().map_or_else(|| "–".to_owned(), full_name)) }
             td { (instance.auto_scaling_group.as_ref().map_or_else(|| "–".to_owned(), |group| shown(group.as_str()))) }
             td { (place) }
             td { (since.map_or_else(|| "–".to_owned(), |since| clock_text(since, zone))) }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::super::chart::axis::Scale;
 use super::super::chart::whiskers::{Reference, Row, whiskers};
 use super::super::document::Document;
-use super::super::few::{Few, name};
+use super::super::few::{Few, full_name, name};
 use super::super::number::{cells, chance, exact, percent};
 use super::super::page::{Section, figure, numbers};
 use crate::text::shown;
@@ -145,8 +145,8 @@ fn table(comparisons: &[ComparisonFindings]) -> Markup {
                 @for one in comparisons {
                     @for (part, factor) in factors(one) {
                         tr {
-                            th scope="row" { (shown(&one.first)) }
-                            td { (one.second.as_deref().map_or_else(|| "all others".to_owned(), shown)) }
+                            th scope="row" { (full_name(&one.first)) }
+                            td { (one.second.as_deref().map_or_else(|| "all others".to_owned(), full_name)) }
                             td { (part) }
                             (cells(&factor))
                             (chances(one, part))

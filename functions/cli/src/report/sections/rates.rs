@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::super::chart::axis::Scale;
 use super::super::chart::whiskers::{Reference, Row, whiskers};
 use super::super::document::Document;
-use super::super::few::Few;
+use super::super::few::{Few, full_name};
 use super::super::number::{cells, count, exact, float, percent, short};
 use super::super::page::{Section, figure};
 use crate::text::shown;
@@ -73,7 +73,7 @@ fn table(findings: &Findings) -> Markup {
             tbody {
                 @for stack in &findings.stacks {
                     tr {
-                        th scope="row" { (shown(&stack.stack)) }
+                        th scope="row" { (full_name(&stack.stack)) }
                         td.n { (count(stack.migrations)) }
                         td.n { (exact(stack.hours)) }
                         td.n { (exact(stack.assumed_hours)) }
