@@ -1,7 +1,55 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::evidence::exact::tests::agree;
 use crate::evidence::simulated::{Dice, Fate, chance, means, stacks, truth};
+
+/// What `SciPy` says of strata, as `tests/evidence/oracle.py` writes it.
+#[derive(serde::Deserialize)]
+struct Oracle {
+    strata: Vec<Case>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Case {
+    /// Migrations and hours of the first, and of the second.
+    strata: Vec<(u64, f64, u64, f64)>,
+    level: f64,
+    factor: Option<f64>,
+    interval: [Option<f64>; 2],
+    p: f64,
+    powers: Vec<[f64; 2]>,
+    timing: Option<[f64; 3]>,
+}
+
+#[test]
+fn strata_are_those_of_the_oracle() {
+    let cases: Oracle = serde_json::from_str(include_str!("../oracle.json")).expect("the oracle's answers");
+    assert!(cases.strata.len() >= 10);
+    for case in cases.strata {
+        let of = format!("{case:?}");
+        let cell = |moves, hours| HourOfDay { hours, moves };
+        let cells = case.strata.iter().map(|(a, s, b, t)| (cell(*a, *s), cell(*b, *t)));
+        let (ours, theirs): (Vec<_>, Vec<_>) = cells.unzip();
+        let (strata, level) = (Strata::new(&ours, &theirs, 1.0), Level::new(case.level).unwrap());
+        let fitted = strata.fitted();
+        let found = strata.factor(fitted, level);
+        agree(found.value.expect("a factor"), case.factor, &of);
+        agree(found.low, case.interval[0], &of);
+        agree(found.high, case.interval[1], &of);
+        agree(strata.p(1.0, fitted), Some(case.p), &of);
+        assert!(!case.powers.is_empty());
+        for [factor, power] in case.powers {
+            agree(strata.power(factor, level), Some(power), &format!("power of {factor}, {of}"));
+        }
+        if let Some([value, low, high]) = case.timing {
+            let found = strata.timing(fitted, level);
+            agree(found.value.expect("a ratio"), Some(value), &of);
+            agree(found.low, Some(low), &of);
+            agree(found.high, Some(high), &of);
+        }
+    }
+}
 
 fn compared([first, second]: &[Served; 2]) -> Comparison {
     compare(first, second, &TimeZone::UTC, Level::USUAL)
@@ -72,6 +120,21 @@ fn a_stack_that_is_worse_is_found_out_as_often_as_the_power_says() {
         let stated = fate.accounts(few).map(stated).sum::<f64>() / f64::from(few);
         let bound = 0.04 + chance(stated);
         assert!((stated - differs).abs() < bound, "{factor} times, {expected} moves: {stated} stated, {differs} found");
+    }
+}
+
+/// As many more days as are said to be needed do find out a stack that is twice as bad in four cases of five.
+#[test]
+fn what_is_needed_is_enough() {
+    for cluster in [1, 4] {
+        let fate = Fate { factor: 2.0, expected: 40.0, cluster, nights: 1.0 };
+        let (mut times, few) = (0.0, 20);
+        for pair in fate.accounts(few) {
+            times += compared(&pair).needed(2.0, Level::USUAL).expect("some") / f64::from(few);
+        }
+        let enough = Fate { expected: 40.0 * times, ..fate };
+        let [differs] = enough.shares(|stacks| [compared(&stacks).itself_p < 0.05]);
+        assert!((0.7..0.93).contains(&differs), "{cluster} at once, {times} times as much: {differs}");
     }
 }
 

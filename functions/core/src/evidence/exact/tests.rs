@@ -10,14 +10,17 @@ struct Oracle {
     rates: Vec<(u64, f64, f64, [Option<f64>; 2])>,
     ratios: Vec<Ratio>,
     shares: Vec<(u64, u64, f64, [f64; 2])>,
+    clustered: Vec<Clustered>,
 }
+
+type Clustered = (u64, f64, u64, f64, f64, f64, [f64; 2], [Option<f64>; 2], f64);
 
 fn oracle() -> Oracle {
     serde_json::from_str(include_str!("../oracle.json")).expect("the oracle's answers")
 }
 
 #[track_caller]
-fn agree(found: f64, expected: Option<f64>, of: &str) {
+pub(in crate::evidence) fn agree(found: f64, expected: Option<f64>, of: &str) {
     let Some(expected) = expected else { return assert!(found.is_infinite(), "{of}: {found:e}") };
     assert!((found - expected).abs() <= 1e-9 * expected, "{of}: {found:e}, not {expected:e}");
 }
@@ -59,6 +62,24 @@ fn shares_are_those_of_the_oracle() {
         let of = format!("{successes} of {trials} at {level}");
         agree(found.low, Some(low), &of);
         agree(found.high, Some(high), &of);
+    }
+}
+
+#[test]
+fn events_that_come_together_are_those_of_the_oracle() {
+    let cases = oracle().clustered;
+    assert!(cases.len() > 60);
+    for (a, s, b, t, together, level, rate, [low, high], p) in cases {
+        let of = format!("{a} in {s} to {b} in {t} at {level}, {together} together");
+        let level = Level::new(level).unwrap();
+        let found = clustered_rate(a, s, together, level);
+        agree(found.low, Some(rate[0]), &of);
+        agree(found.high, Some(rate[1]), &of);
+        let found = clustered_ratio((a, s), (b, t), together, level);
+        agree(found.low, low, &of);
+        agree(found.high, high, &of);
+        let found = clustered_ratio_p((a, s), (b, t), together);
+        assert!((found - p).abs() <= 1e-9 * p || p < 1e-280, "{of}: p {found:e}, not {p:e}");
     }
 }
 

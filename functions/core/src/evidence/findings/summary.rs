@@ -65,8 +65,8 @@ fn many(several: &[ComparisonFindings]) -> Vec<String> {
     let all = several.len();
     let mut said = Vec::new();
     if !differ.is_empty() {
-        let named = |one: &&ComparisonFindings| Some(format!("{} {}", name(&one.first), times(&one.itself)?));
-        let mut names: Vec<String> = differ.iter().take(NAMED).filter_map(named).collect();
+        let told = |one: &&ComparisonFindings| Some(format!("{} {}", name(&one.first), times(&one.itself)?));
+        let mut names: Vec<String> = differ.iter().take(NAMED).filter_map(told).collect();
         if differ.len() > NAMED {
             names.push(format!("{} more", differ.len() - NAMED));
         }
