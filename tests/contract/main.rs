@@ -9,3 +9,5 @@ mod explain;
 mod output;
 mod simulate;
 mod state;
+mod verify;
+mod verify_shapes;

@@ -146,7 +146,7 @@ fn the_onsets(told: &Verification) -> String {
         (traces.partial, "a partial migration"),
         (traces.undetermined, "an undetermined one"),
         (traces.reattachment, "a reattachment with a cause"),
-        (traces.nothing, "no Decrypt at all"),
+        (traces.nothing, "none of these, nor any other reattachment"),
     ] {
         if number > 0 {
             said.push(format!("{} had {what}.", grouped(number)));
