@@ -10,3 +10,5 @@ mod output;
 mod report;
 mod simulate;
 mod state;
+mod verify;
+mod verify_shapes;

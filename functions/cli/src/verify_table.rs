@@ -3,11 +3,15 @@
 use std::fmt::{Result, Write};
 
 use anstyle::{AnsiColor, Style};
-use exposure_core::evidence::observed::{Pair, Share, Verdict, Verification};
+use exposure_core::evidence::observed::{ByCause, Pair, Share, Verdict, Verification};
+use exposure_core::time::Timestamp;
 
 use crate::text::{counted, grouped, left, right, wrapped};
 
 const WIDTH: usize = 100;
+const NAME: usize = 24;
+/// The widths of the columns of shares.
+const COLUMNS: [usize; 7] = [10, 11, 12, 8, 9, 8, 17];
 /// How many single cases of each kind are listed.
 const LISTED: usize = 10;
 
@@ -26,9 +30,7 @@ pub(crate) fn render(told: &Verification) -> String {
 }
 
 fn write(page: &mut String, told: &Verification) -> Result {
-    let time = |time: Option<_>| {
-        time.map_or_else(|| "(no record)".to_owned(), |time: exposure_core::time::Timestamp| time.to_string())
-    };
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "(no record)".to_owned(), |time| time.to_string());
     let (from, to) = (time(told.window.from), time(told.window.to));
     writeln!(page, "{BOLD}Does the 404 begin with a second Decrypt?{BOLD:#}  {from} to {to}")?;
     writeln!(page)?;
@@ -88,7 +90,7 @@ fn interval(share: Share) -> String {
 /// Cells to the right of a name.
 fn row(page: &mut String, style: Style, name: &str, cells: &[(String, usize)]) -> Result {
     let cells: String = cells.iter().map(|(cell, width)| right(cell, *width)).collect();
-    writeln!(page, "{style}{}{cells}{style:#}", left(name, 26))
+    writeln!(page, "{style}{}{cells}{style:#}", left(name, NAME))
 }
 
 fn heading(page: &mut String, name: &str, cells: &[(&str, usize)]) -> Result {
@@ -96,48 +98,42 @@ fn heading(page: &mut String, name: &str, cells: &[(&str, usize)]) -> Result {
     row(page, DIM, name, &cells)
 }
 
-fn confidences(page: &mut String, told: &Verification) -> Result {
+/// A table of shares, each with its interval.
+fn shares(page: &mut String, told: &Verification, headings: [&str; 3], rows: &[(&str, [u64; 3], Share)]) -> Result {
     let level = format!("{:.0} % INTERVAL", 100.0 * told.settings.level);
-    let headings =
-        [("ON RECORD", 10), ("UNWATCHED", 11), ("GONE BEFORE", 13), ("WATCHED", 9), ("WITH 404", 10), ("SHARE", 9)];
-    heading(page, "MIGRATIONS", &[&headings[..], &[(level.as_str(), 18)]].concat())?;
-    for of in told.by_confidence.iter().filter(|of| of.moves.migrations > 0) {
-        let moves = of.moves;
-        let cells = [
-            (grouped(moves.migrations), 10),
-            (grouped(moves.not_watched + moves.cut_short), 11),
-            (grouped(moves.already_absent), 13),
-            (grouped(moves.followed.of), 9),
-            (grouped(moves.followed.part), 10),
-            (percent(moves.followed), 9),
-            (interval(moves.followed), 18),
-        ];
-        row(page, Style::new(), of.confidence.as_str(), &cells)?;
+    let [name, second, third] = headings;
+    let titles = ["ON RECORD", second, third, "WATCHED", "WITH 404", "SHARE", level.as_str()];
+    let titles: Vec<(&str, usize)> = titles.into_iter().zip(COLUMNS).collect();
+    heading(page, name, &titles)?;
+    for (name, [first, second, third], share) in rows {
+        let counts = [*first, *second, *third, share.of, share.part].map(grouped);
+        let cells = counts.into_iter().chain([percent(*share), interval(*share)]).zip(COLUMNS);
+        row(page, Style::new(), name, &cells.collect::<Vec<_>>())?;
     }
     writeln!(page)
+}
+
+fn confidences(page: &mut String, told: &Verification) -> Result {
+    let rows: Vec<(&str, [u64; 3], Share)> = told
+        .by_confidence
+        .iter()
+        .filter(|of| of.moves.migrations > 0)
+        .map(|of| {
+            let moves = of.moves;
+            let unwatched = moves.not_watched + moves.cut_short;
+            (of.confidence.as_str(), [moves.migrations, unwatched, moves.already_absent], moves.followed)
+        })
+        .collect();
+    shares(page, told, ["MIGRATIONS", "UNWATCHED", "GONE BEFORE"], &rows)
 }
 
 fn causes(page: &mut String, told: &Verification) -> Result {
     if told.causes.is_empty() {
         return Ok(());
     }
-    let level = format!("{:.0} % INTERVAL", 100.0 * told.settings.level);
-    let headings =
-        [("ON RECORD", 10), ("BRIEF 404", 11), ("GONE BEFORE", 13), ("WATCHED", 9), ("WITH 404", 10), ("SHARE", 9)];
-    heading(page, "REATTACHED BY", &[&headings[..], &[(level.as_str(), 18)]].concat())?;
-    for of in &told.causes {
-        let cells = [
-            (grouped(of.reattachments), 10),
-            (grouped(of.brief), 11),
-            (grouped(of.already_absent), 13),
-            (grouped(of.followed.of), 9),
-            (grouped(of.followed.part), 10),
-            (percent(of.followed), 9),
-            (interval(of.followed), 18),
-        ];
-        row(page, Style::new(), of.cause.as_str(), &cells)?;
-    }
-    writeln!(page)
+    let row = |of: &ByCause| (of.cause.as_str(), [of.reattachments, of.brief, of.already_absent], of.followed);
+    let rows: Vec<(&str, [u64; 3], Share)> = told.causes.iter().map(row).collect();
+    shares(page, told, ["REATTACHED BY", "BRIEF 404", "GONE BEFORE"], &rows)
 }
 
 fn windows(page: &mut String, told: &Verification) -> Result {
@@ -167,7 +163,8 @@ fn cases(page: &mut String, title: &str, cases: &[Pair]) -> Result {
     for case in cases.iter().take(LISTED) {
         let at = case.migration.or(case.onset).map(|at| at.to_string()).unwrap_or_default();
         let confidence = case.confidence.map(|confidence| confidence.to_string()).unwrap_or_default();
-        writeln!(page, "{} {} {confidence}", left(&at, 20), left(case.instance_id.as_str(), 19))?;
+        let line = format!("{} {} {confidence}", left(&at, 20), left(case.instance_id.as_str(), 19));
+        writeln!(page, "{}", line.trim_end())?;
     }
     if let Some(more) = cases.len().checked_sub(LISTED).filter(|more| *more > 0) {
         writeln!(page, "… and {more} more; --format json has them")?;

@@ -211,6 +211,3 @@ pub fn verify(
         .collect();
     answer::verification(&traced, &watched, observations, analysis.window, settings)
 }
-
-#[cfg(test)]
-mod tests;

@@ -40,7 +40,7 @@ pub(super) struct Account {
 }
 
 #[derive(Serialize)]
-struct State<'a> {
+struct StateLine<'a> {
     age_seconds: u64,
     event: &'static str,
     imds: &'static str,
@@ -192,7 +192,7 @@ impl Printer<'_> {
         } else {
             ("absent", "IMDS has no such item (404); what was learnt before is held")
         };
-        let line = State {
+        let line = StateLine {
             age_seconds,
             event: "state",
             imds,

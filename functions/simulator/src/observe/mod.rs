@@ -38,10 +38,10 @@ pub(crate) fn write_observations(
     plan: &Plan,
     trail: (i64, i64),
 ) -> Result<(), SimulateError> {
-    let mut lives = lives(config, calendar, plan);
-    let mut printed: Vec<Printed> = Vec::new();
+    let mut observed = lives(config, calendar, plan);
+    let mut lines: Vec<Printed> = Vec::new();
     let mut truth = Truth::new(trail);
-    for life in lives.values_mut() {
+    for life in observed.values_mut() {
         let sessions = life.sessions();
         let gone = life.gone(&sessions, config.unrelated_absences);
         let instance = life.instance;
@@ -55,14 +55,14 @@ pub(crate) fn write_observations(
             lines: Vec::new(),
         };
         let told = sessions.iter().map(|session| printer.session(session, &gone)).collect();
-        printed.append(&mut printer.lines);
+        lines.append(&mut printer.lines);
         truth.add(&Subject { instance, told, skew });
     }
-    for (_, instance) in (0_u32..).zip(&plan.instances).filter(|(index, _)| !lives.contains_key(index)) {
+    for (_, instance) in (0_u32..).zip(&plan.instances).filter(|(index, _)| !observed.contains_key(index)) {
         truth.add(&Subject { instance, told: Vec::new(), skew: 0 });
     }
-    printed.sort_by_key(|line| line.at);
-    write_lines(&out.join("observations.jsonl"), &printed)?;
+    lines.sort_by_key(|line| line.at);
+    write_lines(&out.join("observations.jsonl"), &lines)?;
     write_json(&out.join("observations-truth.json"), &truth)
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Subject<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Truth {
     schema: &'static str,
-    migrations: Migrations,
-    onsets: Onsets,
+    migrations: Moves,
+    onsets: Begun,
     /// Of each cause, how often a start of the guest lost the item.
     causes: BTreeMap<&'static str, Lost>,
     /// Migrations that made a 404, by instance and time.
@@ -40,7 +40,7 @@ pub(super) struct Truth {
 
 /// Confirmed and presumed ones.
 #[derive(Debug, Default, Serialize)]
-struct Migrations {
+struct Moves {
     migrations: u64,
     not_watched: u64,
     cut_short: u64,
@@ -50,7 +50,7 @@ struct Migrations {
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Onsets {
+struct Begun {
     onsets: u64,
     found_absent: u64,
     untraceable: u64,
@@ -85,8 +85,8 @@ impl Truth {
     pub(super) fn new(trail: (i64, i64)) -> Self {
         Self {
             schema: "migration-exposure/observations-truth/1",
-            migrations: Migrations::default(),
-            onsets: Onsets::default(),
+            migrations: Moves::default(),
+            onsets: Begun::default(),
             causes: BTreeMap::new(),
             pairs: Vec::new(),
             trail,
@@ -156,7 +156,7 @@ impl Truth {
     }
 }
 
-impl Migrations {
+impl Moves {
     fn count(&mut self, at: i64, stretches: &[(i64, i64)], absences: &[Absence], followed: bool) {
         self.migrations += 1;
         let around = stretches.iter().find(|(from, to)| (*from..*to).contains(&at));

@@ -223,3 +223,6 @@ fn float(seconds: i64) -> f64 {
 fn count(pairs: u64) -> f64 {
     pairs as f64
 }
+
+#[cfg(test)]
+mod tests;

@@ -341,3 +341,6 @@ fn guest(decrypt: Timestamp, absence: &Absence, reach: Reach) -> Guest {
         Some(_) => Guest::RanOn,
     }
 }
+
+#[cfg(test)]
+mod tests;

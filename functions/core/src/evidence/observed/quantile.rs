@@ -36,3 +36,6 @@ fn first(from: u32, to: u32, holds: impl Fn(u32) -> bool) -> u32 {
     }
     low
 }
+
+#[cfg(test)]
+mod tests;

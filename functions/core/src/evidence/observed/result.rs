@@ -131,7 +131,7 @@ pub enum Verdict {
 }
 
 /// Each result in plain words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Sentences {
     /// The hypothesis.
     pub verdict: String,

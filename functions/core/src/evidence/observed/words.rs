@@ -5,23 +5,6 @@ use super::result::{ByCause, Chance, Moves, Sentences, Share, Verdict, Verificat
 /// With fewer alternatives than this on average, putting a migration onto another instance says nothing.
 const ALTERNATIVES: f64 = 1.5;
 
-impl Default for Sentences {
-    fn default() -> Self {
-        let none = String::new;
-        Self {
-            verdict: none(),
-            observed: none(),
-            migrations: none(),
-            onsets: none(),
-            delays: none(),
-            chance: none(),
-            reboots: none(),
-            causes: none(),
-            sensitivity: none(),
-        }
-    }
-}
-
 /// Whether there are more pairs than chance makes; nothing where that cannot be said.
 fn beyond_chance(told: &Verification) -> Option<bool> {
     let limit = 1.0 - told.settings.level;
@@ -146,7 +129,7 @@ fn the_onsets(told: &Verification) -> String {
         (traces.partial, "a partial migration"),
         (traces.undetermined, "an undetermined one"),
         (traces.reattachment, "a reattachment with a cause"),
-        (traces.nothing, "no Decrypt at all"),
+        (traces.nothing, "none of these, nor any other reattachment"),
     ] {
         if number > 0 {
             said.push(format!("{} had {what}.", grouped(number)));
@@ -167,13 +150,19 @@ fn the_onsets(told: &Verification) -> String {
 fn the_delays(told: &Verification) -> String {
     let delays = &told.delays;
     let value = |percent: u8| {
-        let percentile = delays.percentiles.iter().find(|p| p.percent == percent);
-        percentile.and_then(|p| p.seconds).map(length)
+        let percentile = delays.percentiles.iter().find(|p| p.percent == percent)?;
+        let interval = match (percentile.low, percentile.high) {
+            (Some(low), Some(high)) => format!(" ({} to {})", length(low), length(high)),
+            (Some(low), None) => format!(" ({} at least)", length(low)),
+            (None, Some(high)) => format!(" ({} at most)", length(high)),
+            (None, None) => String::new(),
+        };
+        percentile.seconds.map(|seconds| length(seconds) + &interval)
     };
     let (Some(median), Some(most)) = (value(50), value(90)) else { return "No 404 was a migration's.".to_owned() };
     let before = match delays.before {
         0 => String::new(),
-        one => format!(" {} seen before the Decrypt, as the clocks have it.", were(one)),
+        some => format!(" {} seen before the Decrypt, as the clocks have it.", were(some)),
     };
     format!("The 404 is seen {median} after the first Decrypt in the median, within {most} in nine of ten.{before}")
 }

@@ -1,1 +1,0 @@
-//! Joins whose answer is known beforehand.
