@@ -10,6 +10,8 @@ use crate::text::{counted, cut, shown};
 const SHOWN: usize = 8;
 /// How many columns of a name are shown where there is little room.
 const NAME: usize = 40;
+/// How many columns of a name are shown at all: a page of hundreds of stacks is to stay small.
+const LONGEST: usize = 128;
 
 /// One row, panel or group of a figure.
 pub(super) struct Part {
@@ -110,9 +112,9 @@ impl Part {
     }
 }
 
-/// A name from outside as the page shows it.
+/// A name from outside as the page shows it; the JSON has it verbatim.
 pub(super) fn full_name(text: &str) -> String {
-    if text.trim().is_empty() { "(no name)".to_owned() } else { shown(text) }
+    if text.trim().is_empty() { "(no name)".to_owned() } else { cut(&shown(text), LONGEST) }
 }
 
 /// The same where room is short.

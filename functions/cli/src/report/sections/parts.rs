@@ -141,14 +141,19 @@ fn table(comparisons: &[ComparisonFindings]) -> Markup {
                     th.n scope="col" { "p, adjusted" }
                 }
             }
-            tbody {
-                @for one in comparisons {
-                    @for (part, factor) in factors(one) {
+            @for one in comparisons {
+                @let factors = factors(one);
+                tbody {
+                    @for (place, (part, factor)) in factors.iter().enumerate() {
                         tr {
-                            th scope="row" { (full_name(&one.first)) }
-                            td { (one.second.as_deref().map_or_else(|| "all others".to_owned(), full_name)) }
-                            td { (part) }
-                            (cells(&factor))
+                            @if place == 0 {
+                                th scope="rowgroup" rowspan=(factors.len()) { (full_name(&one.first)) }
+                                td rowspan=(factors.len()) {
+                                    (one.second.as_deref().map_or_else(|| "all others".to_owned(), full_name))
+                                }
+                            }
+                            th scope="row" { (part) }
+                            (cells(factor))
                             (chances(one, part))
                         }
                     }
