@@ -5,7 +5,7 @@
 //! By default 20,000 instances in service at once over 90 days in 50 stacks: half of them all the time, half of them
 //! replaced every day.
 
-#![expect(clippy::print_stdout, reason = "an example's answer")]
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that stands beside the domain")]
 
 use exposure_core::analysis::InService;
 use exposure_core::evidence::exact::Level;
