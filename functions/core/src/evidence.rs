@@ -1,4 +1,6 @@
 //! The evidence: whether a stack's instances are moved more often, or are only more exposed.
+//!
+#![doc = include_str!("evidence/METHOD.md")]
 
 mod binomial;
 pub mod compare;

@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 
 pub(super) const START: i64 = 1_778_457_600;
 const DAYS: i64 = 14;
-/// Unoptimised, a tenth of them takes as long.
-pub(super) const ACCOUNTS: u32 = if cfg!(debug_assertions) { 200 } else { 2_000 };
+/// Unoptimised, a twentieth of them takes as long.
+pub(super) const ACCOUNTS: u32 = if cfg!(debug_assertions) { 100 } else { 2_000 };
 
 /// Numbers that follow from a seed.
 pub(super) struct Dice(pub(super) u64);
@@ -44,6 +44,10 @@ fn hazard(hour: i64) -> f64 {
 
 /// Two stacks of inverse schedules: `Nighttime` has its full capacity in the small hours, `Daytime` by day.
 pub(super) fn stacks() -> [Served; 2] {
+    stacks_of(DAYS)
+}
+
+fn stacks_of(days: i64) -> [Served; 2] {
     let start = Timestamp::from_second(START);
     let mut stays = Vec::new();
     let mut stay = |stack: &str, from: i64, hours: i64| {
@@ -52,10 +56,10 @@ pub(super) fn stacks() -> [Served; 2] {
         stays.push(Stay { stack: stack.to_owned(), from, to, launched: None, assumed_until: None, assumed_from: None });
     };
     for _ in 0..10 {
-        stay("Nighttime", 0, DAYS * 24);
-        stay("Daytime", 0, DAYS * 24);
+        stay("Nighttime", 0, days * 24);
+        stay("Daytime", 0, days * 24);
     }
-    for day in 0..DAYS {
+    for day in 0..days {
         for _ in 0..30 {
             stay("Nighttime", day * 24, 7);
             stay("Daytime", day * 24 + 7, 13);
@@ -85,17 +89,19 @@ pub(super) struct Fate {
     pub(super) cluster: u32,
     /// In what share of the nights there is any maintenance, for each stack by itself.
     pub(super) nights: f64,
+    /// For how many days the stacks are looked at.
+    pub(super) days: i64,
 }
 
 impl Fate {
     /// Moves one by one, in any night.
     pub(super) const fn plain(factor: f64, expected: f64) -> Self {
-        Self { factor, expected, cluster: 1, nights: 1.0 }
+        Self { factor, expected, cluster: 1, nights: 1.0, days: DAYS }
     }
 
     /// What each of so many accounts of [`stacks`] saw.
     pub(super) fn accounts(self, count: u32) -> impl Iterator<Item = [Served; 2]> {
-        let empty = stacks();
+        let empty = stacks_of(self.days);
         let means = [means(&empty[0]), means(&empty[1])];
         let rate = self.expected / means.iter().flatten().map(|(_, mean)| mean).sum::<f64>();
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);

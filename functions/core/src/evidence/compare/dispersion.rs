@@ -9,12 +9,15 @@ use super::float;
 use crate::evidence::service::Served;
 use crate::time::Timestamp;
 
+/// How many days it takes to tell clusters from chance, the half ones at either end included.
+const ENOUGH_DAYS: usize = 6;
+
 /// How much more the numbers of migrations of some stacks vary, in an hour and in a day, than those of independent
 /// ones: about how many come together, at least 1.
 ///
 /// The moment estimate: how many pairs of migrations of one stack fall into the same hour, or the same day, beyond those
 /// that pairs from different days let expect. The larger of the two counts. Days begin at noon, so that a night is one.
-/// A single day tells nothing.
+/// Of few days nobody knows: the migrations of each may be one event, and count as one.
 pub(super) fn dispersion(stacks: &[&Served], zone: &TimeZone) -> f64 {
     let (mut by_hour, mut by_day, mut moves) = (0.0, 0.0, 0.0);
     for served in stacks {
@@ -38,8 +41,8 @@ pub(super) fn dispersion(stacks: &[&Served], zone: &TimeZone) -> f64 {
         for [count, exposure] in days.values() {
             all.add(*count, *exposure);
         }
-        by_day += all.excess();
-        by_hour += hours.iter().map(Pairs::excess).sum::<f64>();
+        by_day += all.excess().filter(|_| days.len() >= ENOUGH_DAYS).unwrap_or(all.pairs());
+        by_hour += hours.iter().filter_map(Pairs::excess).sum::<f64>();
         moves += float(served.moves());
     }
     if moves > 0.0 { (1.0 + by_hour.max(by_day) / moves).max(1.0) } else { 1.0 }
@@ -62,15 +65,16 @@ impl Pairs {
         self.exposure_squares += exposure * exposure;
     }
 
-    /// How many ordered pairs share a cell beyond those that the pairs across cells let expect.
-    fn excess(&self) -> f64 {
+    /// How many ordered pairs share a cell.
+    fn pairs(&self) -> f64 {
+        self.squares - self.count
+    }
+
+    /// How many do beyond those that the pairs across cells let expect. A single cell has nothing across.
+    fn excess(&self) -> Option<f64> {
         let across = self.exposure.powi(2) - self.exposure_squares;
-        // A single cell has nothing across.
-        if across <= 1e-9 * self.exposure_squares {
-            return 0.0;
-        }
         let expected = self.exposure_squares * (self.count.powi(2) - self.squares) / across;
-        self.squares - self.count - expected
+        (across > 1e-9 * self.exposure_squares).then(|| self.pairs() - expected)
     }
 }
 

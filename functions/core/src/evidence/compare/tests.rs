@@ -88,19 +88,27 @@ fn equal_stacks_are_not_called_different_though_their_rates_are() {
     assert!(raw > 0.9, "the plain rates mislead, for the hours differ: {raw}");
 }
 
-/// Events that each move many, and nights without any, for each stack by itself.
+/// Events that each move many, and nights without any, for each stack by itself; of two weeks, and of few days.
 #[test]
 fn clusters_do_not_cry_wolf() {
-    for (cluster, nights, expected) in
-        [(5, 1.0, 400.0), (20, 1.0, 400.0), (20, 1.0, 120.0), (30, 1.0, 90.0), (1, 0.25, 200.0), (5, 0.5, 400.0)]
-    {
+    for (cluster, nights, expected, days) in [
+        (5, 1.0, 400.0, 14),
+        (20, 1.0, 120.0, 14),
+        (30, 1.0, 90.0, 14),
+        (1, 0.25, 200.0, 14),
+        (5, 0.5, 400.0, 14),
+        (1, 0.5, 200.0, 5),
+        (1, 0.5, 200.0, 2),
+        (5, 1.0, 200.0, 1),
+    ] {
         let [_, timing, itself] = truth(1.0);
-        let [wolf, seen, rates, part] = Fate { factor: 1.0, expected, cluster, nights }.shares(|stacks| {
+        let fate = Fate { cluster, nights, days, ..Fate::plain(1.0, expected) };
+        let [wolf, seen, rates, part] = fate.shares(|stacks| {
             let found = compared(&stacks);
             let held = [found.rates.holds(timing * itself), found.timing.holds(timing)];
             [found.itself_p < 0.05, found.dispersion > 2.0, held[0], held[1]]
         });
-        let of = format!("{cluster} at once, {nights} of the nights, {expected} moves");
+        let of = format!("{cluster} at once, {nights} of {days} nights, {expected} moves");
         assert!(wolf <= 0.05 + chance(0.05), "{of}: {wolf}");
         assert!(seen > 0.9, "{of}: {seen}");
         assert!(rates >= 0.93 - chance(0.07) && part >= 0.91 - chance(0.09), "{of}: {rates} {part}");
@@ -113,7 +121,7 @@ fn a_stack_that_is_worse_is_found_out_as_often_as_the_power_says() {
     for (factor, expected, cluster) in
         [(2.0, 30.0, 1), (2.0, 120.0, 1), (1.5, 120.0, 1), (2.0, 400.0, 5), (0.6, 400.0, 1)]
     {
-        let fate = Fate { factor, expected, cluster, nights: 1.0 };
+        let fate = Fate { cluster, ..Fate::plain(factor, expected) };
         let [differs] = fate.shares(|stacks| [compared(&stacks).itself_p < 0.05]);
         let few = 100;
         let stated = |[first, second]: [Served; 2]| power(&first, &second, &TimeZone::UTC, factor, Level::USUAL);
@@ -127,7 +135,7 @@ fn a_stack_that_is_worse_is_found_out_as_often_as_the_power_says() {
 #[test]
 fn what_is_needed_is_enough() {
     for cluster in [1, 4] {
-        let fate = Fate { factor: 2.0, expected: 40.0, cluster, nights: 1.0 };
+        let fate = Fate { cluster, ..Fate::plain(2.0, 40.0) };
         let (mut times, few) = (0.0, 20);
         for pair in fate.accounts(few) {
             times += compared(&pair).needed(2.0, Level::USUAL).expect("some") / f64::from(few);

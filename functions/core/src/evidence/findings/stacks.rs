@@ -12,7 +12,7 @@ use crate::evidence::service::{AGES, HourOfDay, Moved, Served};
 use crate::time::{TimeSpan, Timestamp};
 
 /// How many points all stacks may have together, and one alone: more is no picture, only a large page.
-const POINTS: usize = 20_000;
+const POINTS: usize = 12_000;
 const POINTS_OF_ONE: usize = 2_200;
 /// How many times of migrations are listed for each stack.
 const LISTED: usize = 500;
@@ -100,7 +100,9 @@ fn step(window: TimeSpan, stacks: usize) -> i64 {
     const STEPS: [i64; 8] = [1, 2, 3, 6, 12, 24, 48, 168];
     let hours = window.from.until(window.to).as_hours() + 2;
     let points = i64::try_from((POINTS / stacks.max(1)).clamp(1, POINTS_OF_ONE)).unwrap_or(1);
-    STEPS.into_iter().find(|step| hours / step < points).unwrap_or_else(|| hours / points + 1)
+    // The first and the last may be broken ones.
+    let whole = (points - 2).max(1);
+    STEPS.into_iter().find(|step| hours / step < whole).unwrap_or_else(|| hours / whole + 1)
 }
 
 /// The stack over time, from the beginning of the window to its end.

@@ -68,12 +68,12 @@ fn many(several: &[ComparisonFindings]) -> Vec<String> {
         let told = |one: &&ComparisonFindings| Some(format!("{} {}", name(&one.first), times(&one.itself)?));
         let mut names: Vec<String> = differ.iter().take(NAMED).filter_map(told).collect();
         if differ.len() > NAMED {
-            names.push(format!("{} more", differ.len() - NAMED));
+            names.push(format!("and {} more", differ.len() - NAMED));
         }
         said.push(format!(
-            "Of {all} stacks, {} by itself as many migrations for each instance-hour at the same hours of the day as the \
-             other stacks: {}.",
-            if differ.len() == 1 { "one saw not".to_owned() } else { format!("each of {} saw not", differ.len()) },
+            "At the same hours of the day, the instance-hours of {} of {all} stacks saw other numbers of migrations than \
+             those of the other stacks: {}.",
+            differ.len(),
             names.join(", ")
         ));
     } else if few < all {
