@@ -18,10 +18,15 @@ pub struct Stretch {
     pub last: ImdsOutcome,
 }
 
+/// The first stretch is no longer than this, and each further one twice as long, up to what is asked for: of a short life,
+/// too, half is told at least, however it ends.
+const FIRST: Duration = Duration::from_mins(1);
+
 /// Counts the answers of a stretch.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     begun: Option<Begun>,
+    ended: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -50,9 +55,10 @@ impl Watched {
         }
     }
 
-    /// Whether the stretch is as long as that.
+    /// Whether the stretch is as long as stretches are to be by now.
     #[must_use]
     pub fn is_due(&self, every: Duration, now: Duration) -> bool {
+        let every = every.min(FIRST.saturating_mul(1_u32.checked_shl(self.ended).unwrap_or(u32::MAX)));
         self.begun.as_ref().is_some_and(|begun| now.saturating_sub(begun.from) >= every)
     }
 
@@ -63,6 +69,7 @@ impl Watched {
         // A silence that goes on counts whole in the stretch in which it ends.
         begun.stretch = Stretch { since: wall, answered: 0, longest_silence: Duration::ZERO, ..ended };
         begun.from = now;
+        self.ended = self.ended.saturating_add(1);
         Some(ended)
     }
 }
@@ -106,6 +113,20 @@ mod tests {
         let third = watched.end(1_040, seconds(40));
         let longest_silence = seconds(30);
         assert_eq!(third, Some(Stretch { since: 1_020, answered: 1, longest_silence, last: ImdsOutcome::Absent }));
+    }
+
+    #[test]
+    fn the_first_stretches_are_short() {
+        let mut watched = Watched::default();
+        let (every, mut dues) = (Duration::from_hours(1), Vec::new());
+        for second in (0..20_000).map(Duration::from_secs) {
+            watched.observe(&Imds::Absent, 0, second);
+            if watched.is_due(every, second) {
+                let _ = watched.end(0, second);
+                dues.push(second.as_secs());
+            }
+        }
+        assert_eq!(dues, [60, 180, 420, 900, 1_860, 3_780, 7_380, 10_980, 14_580, 18_180]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::scribe::time;
 /// The check asks IMDS so often, in seconds.
 pub(super) const POLL: i64 = 2;
 
+/// The first stretch under watch that it tells of, in seconds; each further one is twice as long.
+const FIRST: i64 = 60;
+
 /// A line, and when it was printed.
 pub(super) struct Printed {
     /// Nanoseconds of the Unix epoch.
@@ -100,7 +103,7 @@ pub(super) struct Printer<'a> {
     pub(super) region: &'a str,
     /// By how many seconds the guest's clock is ahead.
     pub(super) skew: i64,
-    /// How often it tells that it watches, in seconds.
+    /// How often it tells that it watches, once it has watched for a while, in seconds.
     pub(super) every: i64,
     pub(super) dice: &'a mut Dice,
     pub(super) lines: Vec<Printed>,
@@ -118,9 +121,10 @@ impl Printer<'_> {
         for gone in gone {
             self.absence(session, &boot_id, *gone, &mut account);
         }
-        let mut since = session.from;
+        let (mut since, mut stretch) = (session.from, FIRST);
         while since < session.to {
-            let due = since + self.every;
+            let due = since + stretch.min(self.every);
+            stretch = stretch.saturating_mul(2);
             let (until, last) = if due < session.to { (due, false) } else { (session.to, true) };
             if last && !session.last_line {
                 break;

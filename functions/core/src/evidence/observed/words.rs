@@ -77,7 +77,7 @@ fn the_verdict(told: &Verification) -> String {
 fn the_watch(told: &Verification) -> String {
     let observed = &told.observed;
     let (instances, hours) = (counted(observed.instances, "instance", "instances"), observed.hours);
-    let mut said = vec![format!("{instances} under watch for {hours:.0} instance-hours in all.")];
+    let mut said = vec![format!("{instances} under watch for {} instance-hours in all.", grouped(whole(hours)))];
     if observed.assumed_instances > 0 {
         let assumed = counted(observed.assumed_instances, "instance", "instances");
         said.push(format!("Of {assumed} the lines do not say when they were watched: that is assumed."));
@@ -295,6 +295,15 @@ fn length(seconds: i64) -> String {
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "no watch lasts 2^53 hours, or less than none"
+)]
+fn whole(hours: f64) -> u64 {
+    hours.round() as u64
 }
 
 fn were(number: u64) -> String {
