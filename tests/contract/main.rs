@@ -7,5 +7,8 @@ mod bad_days;
 mod documents;
 mod explain;
 mod output;
+mod report;
 mod simulate;
 mod state;
+mod verify;
+mod verify_shapes;

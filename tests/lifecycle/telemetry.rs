@@ -106,3 +106,71 @@ fn the_groups_tag_names_the_stack_where_imds_does_not_and_is_asked_for_once() {
         }
     }
 }
+
+#[test]
+fn the_time_under_watch_is_told_without_a_gap_and_at_the_end() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
+    imds.target([says("InService")]);
+    let mut daemon = Daemon::start(watch(&imds, &aws).args(["--watched-interval", "3m"]));
+    let is_watched = |line: &Value| line["event"] == "watched";
+    let count = || daemon.lines().iter().filter(|line| is_watched(line)).count();
+    wait("lines", || (count() > 1).then_some(()), || daemon.complaints());
+    imds.target([gone()]);
+    daemon.wait_for("the 404", |line| line["event"] == "imds_absent_begins");
+    assert!(daemon.stop().success());
+    let lines = daemon.lines();
+    let watched: Vec<&Value> = lines.iter().filter(|line| is_watched(line)).collect();
+    assert!(watched.len() >= 3, "{lines:#?}");
+    let second = |text: &Value| text.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).expect("a time");
+    for (before, after) in watched.iter().zip(watched.iter().skip(1)) {
+        // The clock is looked at twice: a second may begin in between.
+        let apart = second(&before["time"]).as_second() - second(&after["since"]).as_second();
+        assert!((0..=2).contains(&apart), "{watched:#?}");
+    }
+    for line in &watched {
+        assert_eq!(line["instance_id"], crate::imds::INSTANCE, "{line}");
+        assert!(line["boot_time"].is_string() && line["answered"].as_u64().is_some(), "{line}");
+        // An interval of ten seconds, at ten minutes a second on a loaded machine.
+        let silence = line["longest_silence_seconds"].as_u64();
+        assert!(silence.is_some_and(|seconds| (1..3_600).contains(&seconds)), "{line}");
+    }
+    assert_eq!((&watched[0]["imds"], &lines.last().expect("lines")["event"]), (&"known".into(), &"watched".into()));
+    assert_eq!(watched.last().expect("a line")["imds"], "absent");
+}
+
+#[test]
+fn what_is_told_is_what_the_verification_reads_and_what_the_simulator_writes() {
+    let (imds, aws) = (Imds::start(), Aws::start(Says::State("InService")));
+    imds.target([says("InService")]);
+    let mut daemon = Daemon::start(watch(&imds, &aws).args(["--emf", "stdout", "--stack", "Nighttime"]));
+    daemon.wait_for_state("InService", "imds");
+    imds.target([gone()]);
+    daemon.wait_for("the 404", |line| line["event"] == "imds_absent_begins");
+    imds.target([says("InService")]);
+    daemon.wait_for("its end", |line| line["event"] == "imds_absent_ends");
+    assert!(daemon.stop().success());
+    let lines = daemon.lines();
+    let simulated = std::fs::read_to_string(exposure_tests::sample().join("observations.jsonl")).expect("observations");
+    let simulated: Vec<Value> = simulated.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut told = 0;
+    for event in ["state", "watched", "imds_absent_begins", "imds_absent_ends"] {
+        let of =
+            |lines: &[Value]| -> Vec<Value> { lines.iter().filter(|line| line["event"] == event).cloned().collect() };
+        let members = |line: &Value| -> Vec<String> { line.as_object().expect("an object").keys().cloned().collect() };
+        let kind = |value: &Value| std::mem::discriminant(value);
+        let (real, made) = (of(&lines), of(&simulated));
+        let (one, other) = (real.first().expect(event), made.first().expect(event));
+        assert_eq!(members(one), members(other), "{event}");
+        for member in members(one) {
+            assert_eq!(kind(&one[&member]), kind(&other[&member]), "{event}: {member}");
+        }
+        told += real.len();
+    }
+    let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
+    let mut observations = exposure_core::evidence::observed::Observations::new();
+    observations.read(text.as_bytes(), "stdout", exposure_core::trail::Limits::default()).expect("lines");
+    let accounting = observations.accounting();
+    assert_eq!(accounting.lines, u64::try_from(lines.len()).expect("few"));
+    assert_eq!((accounting.told + accounting.duplicates, accounting.malformed), (u64::try_from(told).expect("few"), 0));
+    assert!(accounting.other > 0, "metrics are among the lines");
+}

@@ -28,13 +28,18 @@ pub(crate) fn run(arguments: &Analyze) -> Result<End> {
         state.save(&ledger)?;
     }
     print(&analysis, arguments, fleet.is_some()).context("cannot write to standard output")?;
+    Ok(end(&analysis, &arguments.fail_on))
+}
+
+/// What a command on this analysis ends with.
+pub(crate) fn end(analysis: &Analysis, fail_on: &[FailOn]) -> End {
     let exposed = analysis.stacks.iter().any(|stack| stack.exposed > 0)
         || analysis.instances.iter().any(|instance| instance.exposed_since.is_some());
-    let alarm = arguments.fail_on.iter().any(|what| match what {
+    let alarm = fail_on.iter().any(|what| match what {
         FailOn::Exposed => exposed,
         FailOn::Blind => analysis.coverage.blind,
     });
-    Ok(if alarm { End::Alarm } else { End::Done })
+    if alarm { End::Alarm } else { End::Done }
 }
 
 fn print(analysis: &Analysis, arguments: &Analyze, with_fleet: bool) -> Result<()> {

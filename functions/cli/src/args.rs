@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use crate::catalogue;
 #[cfg(feature = "aws")]
 use crate::flags::SettingFlags;
+use crate::report::arguments::Report;
 
 /// Finds Auto Scaling instances that AWS moved to another host without a reboot, on CloudTrail log files.
 #[derive(Debug, Parser)]
@@ -27,7 +28,11 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// The timeline of one instance, with the rule behind each judgement
     Explain(Explain),
-    /// A made-up account: its fleet, its log files and the truth about them
+    /// One page with the evidence: is a stack worse, or only more exposed?
+    Report(Box<Report>),
+    /// Whether a 404 begins with a second Decrypt, by what lifecycle-check saw on instances
+    Verify(Verify),
+    /// A made-up account: its fleet, its log files, what was observed on its instances, and the truth about them
     Simulate(Simulate),
     /// The metrics: their reference, the same for programs, or a dashboard of them
     Catalogue(Catalogue),
@@ -276,6 +281,34 @@ pub(crate) struct Explain {
     pub(crate) inputs: Inputs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// What `lifecycle-check watch` or `serve` printed, or what CloudWatch Logs gives of it: a file, or a folder of them,
+    /// searched recursively; may be given several times
+    #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
+    pub(crate) observations: Vec<PathBuf>,
+    /// How long after a second Decrypt a 404 may begin to be taken for its own; the answer for other windows is shown, too
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_window)]
+    pub(crate) within: SignedDuration,
+    /// How long before it, since the clock of an instance is not that of KMS
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_tolerance)]
+    pub(crate) clock_tolerance: SignedDuration,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Table)]
+    pub(crate) format: VerifyFormat,
+}
+
+/// How to print a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyFormat {
+    /// For people
+    Table,
+    /// Schema migration-exposure/verification/1
+    Json,
+}
+
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -318,6 +351,9 @@ pub(crate) struct Simulate {
     /// The time zone of the stacks' schedules and of the off-peak maintenance
     #[arg(long, value_name = "ZONE", default_value = "Europe/Berlin")]
     pub(crate) time_zone: String,
+    /// Let 404s begin at times of their own, and none with a host move: what `verify` must then not find
+    #[arg(long)]
+    pub(crate) unrelated_absences: bool,
     /// How hard to compress the log files, from 1 to 12
     #[arg(long, value_name = "LEVEL", default_value_t = 6)]
     pub(crate) gzip_level: u8,
@@ -352,6 +388,11 @@ fn parse_window(text: &str) -> Result<SignedDuration, String> {
     let window = parse_duration(text)?;
     let allowed = SignedDuration::from_secs(1)..=SignedDuration::from_hours(24);
     if allowed.contains(&window) { Ok(window) } else { Err("it must be from 1s to 24h".to_owned()) }
+}
+
+fn parse_tolerance(text: &str) -> Result<SignedDuration, String> {
+    let tolerance = parse_duration(text)?;
+    if tolerance <= SignedDuration::from_hours(1) { Ok(tolerance) } else { Err("it must be up to 1h".to_owned()) }
 }
 
 fn parse_retention(text: &str) -> Result<SignedDuration, String> {

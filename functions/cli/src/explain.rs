@@ -29,7 +29,7 @@ struct Line {
 pub(crate) fn run(arguments: &Explain) -> Result<End> {
     #[cfg(feature = "aws")]
     if let Some(url) = &arguments.state_url {
-        let remembered = crate::live::remember(url, &arguments.inputs.stack_tag)?;
+        let remembered = crate::live::remember(url, crate::inputs::rules(&arguments.inputs)?)?;
         let question = remembered.question(true);
         return explain(
             &question,

@@ -4,12 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use exposure_core::analysis::Question;
+use exposure_core::analysis::{Question, Window};
 use exposure_core::assess::Settings;
-use exposure_core::fleet::{Fleet, FleetError, parse_activities, parse_groups, parse_warm_pool};
+use exposure_core::fleet::{
+    Activity, Fleet, FleetError, WarmPoolMember, parse_activities, parse_groups, parse_warm_pool,
+};
 use exposure_core::ids::AutoScalingGroupName;
 use exposure_core::ledger::Ledger;
 use exposure_core::stacks::StackRules;
+use exposure_core::time::join_span;
 
 use crate::args::Inputs;
 use crate::reading::{self, Read};
@@ -41,15 +44,48 @@ pub(crate) fn question<'a>(
     Question { ledger, fleet, stacks, settings, complete: None, all }
 }
 
-/// Reads it all: the small files first, since a wrong one is found at once.
+/// What a command reads beside log files: the small files, since a wrong one is found at once.
+struct Small {
+    stacks: StackRules,
+    fleet: Option<Fleet>,
+    pools: Vec<(Option<AutoScalingGroupName>, Vec<WarmPoolMember>)>,
+    activities: Vec<Activity>,
+}
+
+/// Reads it all: the small files first.
 pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
     if inputs.trail.is_empty() {
         anyhow::bail!(Usage("--trail PATH is required: a CloudTrail log file or a folder of them".to_owned()));
     }
-    let mut stacks = StackRules::new(&inputs.stack_tag);
-    for rule in &inputs.stack_rule {
-        stacks.add(rule).map_err(|error| Usage(format!("--stack-rule {error}")))?;
+    let small = small(inputs)?;
+    let (state, mut ledger) = match &inputs.state {
+        Some(path) => State::open(path).map(|(state, ledger)| (Some(state), ledger))?,
+        None => (None, Ledger::new()),
+    };
+    let read = reading::read(inputs, &mut ledger)?;
+    Ok(Gathered { read, state, ..small.gathered(ledger, inputs) })
+}
+
+/// Reads a state file alone, and leaves it as it is. Its last fleet stands in where no other is given.
+pub(crate) fn recall(inputs: &Inputs, state: &Path) -> Result<Gathered> {
+    let mut small = small(inputs)?;
+    let ledger = State::read(state)?;
+    if small.fleet.is_none() {
+        for last in ledger.sources().filter_map(|source| ledger.last_fleet(source, &small.stacks)) {
+            small.fleet.get_or_insert_default().extend(last);
+        }
     }
+    let mut span = None;
+    for observed in ledger.sources().filter_map(|source| ledger.observed_span(source)) {
+        join_span(&mut span, observed);
+    }
+    let mut read = Read::default();
+    read.window = Window::from(span);
+    Ok(Gathered { read, ..small.gathered(ledger, inputs) })
+}
+
+fn small(inputs: &Inputs) -> Result<Small> {
+    let stacks = rules(inputs)?;
     if let (Some(from), Some(to)) = (inputs.from, inputs.to)
         && from > to
     {
@@ -79,22 +115,33 @@ pub(crate) fn gather(inputs: &Inputs) -> Result<Gathered> {
     for path in &inputs.activities {
         activities.extend(load("--activities", path, parse_activities)?);
     }
+    Ok(Small { stacks, fleet, pools, activities })
+}
 
-    let (state, mut ledger) = match &inputs.state {
-        Some(path) => State::open(path).map(|(state, ledger)| (Some(state), ledger))?,
-        None => (None, Ledger::new()),
-    };
-    let read = reading::read(inputs, &mut ledger)?;
-    ledger.absorb_activities(&activities, fleet.as_ref());
-    if let Some(fleet) = &mut fleet {
-        let known = ledger.group_names();
-        for (group, pool) in pools {
-            fleet.add_warm_pool(pool, group.as_ref(), |instance| known.get(&instance).cloned());
-        }
-        ledger.absorb_fleet(fleet, |group| stacks.of_group(group));
+/// How the flags tell stacks.
+pub(crate) fn rules(inputs: &Inputs) -> Result<StackRules> {
+    let mut stacks = StackRules::new(&inputs.stack_tag);
+    for rule in &inputs.stack_rule {
+        stacks.add(rule).map_err(|error| Usage(format!("--stack-rule {error}")))?;
     }
-    let settings = Settings { coalesce: inputs.coalesce, ..Settings::default() };
-    Ok(Gathered { ledger, fleet, stacks, settings, read, state })
+    Ok(stacks)
+}
+
+impl Small {
+    /// Together with a ledger.
+    fn gathered(self, mut ledger: Ledger, inputs: &Inputs) -> Gathered {
+        let Self { stacks, mut fleet, pools, activities } = self;
+        ledger.absorb_activities(&activities, fleet.as_ref());
+        if let Some(fleet) = &mut fleet {
+            let known = ledger.group_names();
+            for (group, pool) in pools {
+                fleet.add_warm_pool(pool, group.as_ref(), |instance| known.get(&instance).cloned());
+            }
+            ledger.absorb_fleet(fleet, |group| stacks.of_group(group));
+        }
+        let settings = Settings { coalesce: inputs.coalesce, ..Settings::default() };
+        Gathered { ledger, fleet, stacks, settings, read: Read::default(), state: None }
+    }
 }
 
 fn load<T>(flag: &str, path: &Path, parse: fn(&[u8]) -> Result<T, FleetError>) -> Result<T> {

@@ -1,5 +1,5 @@
-//! Ctrl-C ends the process at once, whatever it waits for: a state file is replaced in one step, so there is nothing
-//! to finish, only a temporary file to take away.
+//! Ctrl-C ends the process at once, whatever it waits for: files are replaced in one step, so there is nothing to
+//! finish, only temporary files to take away.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,14 +11,14 @@ use anyhow::{Context, Result};
 /// What a shell reports of a process that ended by an interrupt.
 const INTERRUPTED: i32 = 130;
 
-static TEMPORARY: Mutex<Option<PathBuf>> = Mutex::new(None);
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Listens for the interrupt.
 pub(crate) fn watch() -> Result<()> {
     ctrlc::set_handler(|| {
         let temporary = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = temporary.as_deref() {
-            // It is gone already if the state file has just been replaced.
+        for path in temporary.iter() {
+            // It is gone already if the file that it was for has just been replaced.
             let _ = fs::remove_file(path);
         }
         let _ = writeln!(io::stderr(), "exposure: interrupted");
@@ -29,5 +29,5 @@ pub(crate) fn watch() -> Result<()> {
 
 /// Notes a file to take away if the interrupt comes.
 pub(crate) fn takes_away(path: &Path) {
-    *TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_path_buf());
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
 }

@@ -41,6 +41,17 @@ impl Remembered {
             all,
         }
     }
+
+    /// The time that the records are of.
+    pub(crate) fn window(&self) -> Window {
+        let mut span = None;
+        for source in self.state.complete.keys().chain(self.state.places.keys()) {
+            if let Some(observed) = self.state.ledger.observed_span(source) {
+                join_span(&mut span, observed);
+            }
+        }
+        Window::from(span)
+    }
 }
 
 /// One run. The record goes to standard output, problems to standard error.
@@ -73,14 +84,8 @@ fn times(count: u64) -> String {
 
 /// What is exposed now, straight from the state.
 pub(crate) fn list(arguments: &List) -> Result<End> {
-    let remembered = remember(&arguments.state_url, &arguments.stack_tag)?;
-    let mut span = None;
-    for source in remembered.state.complete.keys().chain(remembered.state.places.keys()) {
-        if let Some(observed) = remembered.state.ledger.observed_span(source) {
-            join_span(&mut span, observed);
-        }
-    }
-    let analysis = remembered.question(arguments.all).answer(Window::from(span), Accounting::default());
+    let remembered = remember(&arguments.state_url, StackRules::new(&arguments.stack_tag))?;
+    let analysis = remembered.question(arguments.all).answer(remembered.window(), Accounting::default());
     let mut out = BufWriter::new(anstream::stdout().lock());
     match arguments.format {
         Format::Table => out.write_all(table::render_remembered(&analysis, arguments.all).as_bytes())?,
@@ -95,7 +100,7 @@ pub(crate) fn list(arguments: &List) -> Result<End> {
 }
 
 /// Reads the analyzer's state, and changes nothing of it.
-pub(crate) fn remember(url: &str, stack_tag: &str) -> Result<Remembered> {
+pub(crate) fn remember(url: &str, stacks: StackRules) -> Result<Remembered> {
     let location = Location::parse(url).map_err(|error| Usage(format!("--state-url {error}")))?;
     let text = runtime()?.block_on(async {
         let clients = Clients::load().await;
@@ -105,7 +110,6 @@ pub(crate) fn remember(url: &str, stack_tag: &str) -> Result<Remembered> {
         .text
         .with_context(|| format!("{url}: there is no state; has the analyzer run yet, and is this its STATE_URL?"))?;
     let state = State::from_json(&text).with_context(|| url.to_owned())?;
-    let stacks = StackRules::new(stack_tag);
     let mut fleet = Fleet::default();
     for source in state.ledger.sources() {
         if let Some(last) = state.ledger.last_fleet(source, &stacks) {

@@ -17,10 +17,14 @@ mod live;
 #[cfg(feature = "aws")]
 mod preflight;
 mod reading;
+mod replace;
+mod report;
 mod simulate;
 mod state;
 mod table;
 mod text;
+mod verify;
+mod verify_table;
 mod walk;
 
 use std::io::{self, Write};
@@ -58,6 +62,8 @@ fn run(arguments: &Arguments) -> Result<End> {
     match &arguments.command {
         Command::Analyze(analyze) => analyze::run(analyze),
         Command::Explain(explain) => explain::run(explain),
+        Command::Report(report) => report::run(report),
+        Command::Verify(verify) => verify::run(verify),
         Command::Simulate(simulate) => simulate::run(simulate),
         Command::Catalogue(arguments) => catalogue::run(arguments),
         #[cfg(feature = "aws")]

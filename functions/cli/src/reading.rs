@@ -43,7 +43,7 @@ pub(crate) struct Read {
 
 /// Reads the trail into `ledger`.
 pub(crate) fn read(inputs: &Inputs, ledger: &mut Ledger) -> Result<Read> {
-    let roots = walk::roots(&inputs.trail)?;
+    let roots = walk::roots("--trail", &inputs.trail)?;
     let asked = Asked { from: inputs.from, to: inputs.to };
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = inputs.threads.map_or_else(cores, NonZeroUsize::get);

@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Simulate) -> Result<End> {
         days: arguments.days,
         time_zone: arguments.time_zone.clone(),
         gzip_level: arguments.gzip_level,
+        unrelated_absences: arguments.unrelated_absences,
         ..Config::default()
     };
     let bar = ProgressBar::new(0);
@@ -37,7 +38,8 @@ pub(crate) fn run(arguments: &Simulate) -> Result<End> {
     let told = writeln!(
         io::stderr(),
         "{out}: {instances}, {records} in {files}, and truth.json. Analyse it:\n  \
-         exposure analyze --trail {out}/AWSLogs --fleet {out}/fleet.json --warm-pool {out}/warm-pool.json"
+         exposure analyze --trail {out}/AWSLogs --fleet {out}/fleet.json --warm-pool {out}/warm-pool.json\n  \
+         exposure verify --trail {out}/AWSLogs --observations {out}/observations.jsonl"
     );
     told.context("cannot write to standard error")?;
     Ok(End::Done)

@@ -129,7 +129,8 @@ fn migrated(page: &mut String, analysis: &Analysis, all: bool) -> std::fmt::Resu
     moved(page, &migrated, all)
 }
 
-fn last_counted(instance: &InstanceRow) -> Option<Timestamp> {
+/// When an instance last moved, of the migrations that count.
+pub(crate) fn last_counted(instance: &InstanceRow) -> Option<Timestamp> {
     instance.migrations.iter().filter(|m| m.confidence.counts()).map(|m| m.at).max()
 }
 

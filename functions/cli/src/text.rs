@@ -6,13 +6,18 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_directional(character) {
+        if is_unprintable(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);
         }
     }
     shown
+}
+
+/// Whether a character would move the cursor or reorder a line.
+pub(crate) fn is_unprintable(character: char) -> bool {
+    character.is_control() || is_directional(character)
 }
 
 /// Marks and overrides of direction, line and paragraph separators, and the byte-order mark.

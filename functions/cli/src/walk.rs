@@ -13,12 +13,12 @@ pub(crate) enum Found {
     Failed(PathBuf, String),
 }
 
-/// Checks that every path is there, and leaves out those that lie within another, so that no file is read twice.
-pub(crate) fn roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// Checks that every path of a flag is there, and leaves out those that lie within another, so that no file is read twice.
+pub(crate) fn roots(flag: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut canonical: BTreeSet<PathBuf> = BTreeSet::new();
     let mut roots = Vec::new();
     for path in paths {
-        path.metadata().with_context(|| format!("--trail {}", path.display()))?;
+        path.metadata().with_context(|| format!("{flag} {}", path.display()))?;
         // A pipe such as /dev/stdin has no place in the file system.
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if canonical.insert(real.clone()) {

@@ -355,6 +355,12 @@ impl Question<'_> {
         standing
     }
 
+    /// All that is said of every instance that is known.
+    #[must_use]
+    pub fn everybody(&self) -> Vec<Subject> {
+        subjects(self, &Groups::new(self), None).collect()
+    }
+
     /// All that is said of one instance, in whichever account and region it is known.
     #[must_use]
     pub fn of_instance(&self, instance: InstanceId) -> Vec<Subject> {

@@ -19,6 +19,7 @@ use crate::observation::Observation;
 use crate::time::{TimeSpan, Timestamp};
 
 pub use structure::{InstructionSet, Object, Stopped};
+pub(crate) use unpack::Members;
 
 use documents::Scanner;
 use unpack::Unpacker;

@@ -1,9 +1,11 @@
-//! What the instance tells of its checks: the on-instance metrics of the catalogue, and a line when a 404 begins and ends.
+//! What the instance tells of its checks: the on-instance metrics of the catalogue, a line when a 404 begins and ends, and
+//! lines of the time under watch.
 
 pub mod emf;
 pub mod onset;
 pub mod prometheus;
 pub mod put;
+pub mod watched;
 
 use std::time::Duration;
 

@@ -27,6 +27,8 @@ pub struct Config {
     pub region: String,
     /// How hard to compress log files: 1 (fast) to 12.
     pub gzip_level: u8,
+    /// Whether IMDS items go at times of their own, and never for a host move. The trail is the same.
+    pub unrelated_absences: bool,
 }
 
 impl Default for Config {
@@ -42,6 +44,7 @@ impl Default for Config {
             account: "111122223333".to_owned(),
             region: "eu-central-1".to_owned(),
             gzip_level: 1,
+            unrelated_absences: false,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Two stacks scale against each other by schedule, in a time zone: Daytime is large by day, Nighttime by night, when
 //! off-peak maintenance moves hosts. Customers stop, start, reboot, attach and detach; records come late, twice or not at
 //! all; much looks like what it is not. [`Kind`] lists what is made to happen, and `truth.json` says what an analysis of
-//! the files has to find.
+//! the files has to find. `observations.jsonl` is what `lifecycle-check` printed on the instances meanwhile.
 //!
 //! The truth follows from what was made to happen and shares no code with the analysis that it judges.
 //!
@@ -31,6 +31,7 @@ mod ids;
 mod instance;
 mod kind;
 mod noise;
+mod observe;
 mod population;
 mod scene;
 mod scribe;

@@ -13,6 +13,7 @@ use crate::event::Class;
 use crate::fleet::{write_fleet, write_json};
 use crate::instance::Instance;
 use crate::noise::{Noise, how_many};
+use crate::observe::write_observations;
 use crate::population::populate;
 use crate::scribe::Scribe;
 use crate::script::Plan;
@@ -52,8 +53,8 @@ const DELIVERY: u64 = u64::MAX - 2;
 const NOISE: u64 = u64::MAX - 3;
 const EXTRAS: u64 = u64::MAX - 4;
 
-/// Simulates an account into `out`: the trail under `AWSLogs`, `fleet.json`, `activities.json`, `warm-pool.json`, and
-/// last `truth.json`, without which the folder is incomplete. The same configuration gives the same bytes.
+/// Simulates an account into `out`: the trail under `AWSLogs`, `fleet.json`, `activities.json`, `warm-pool.json`,
+/// `observations.jsonl` with the truth about them, and last `truth.json`, without which the folder is incomplete. The same configuration gives the same bytes.
 ///
 /// `progress` is called now and then.
 ///
@@ -69,6 +70,8 @@ pub fn simulate(config: &Config, out: &Path, progress: &mut dyn FnMut(Progress))
     let stage = Stage { config, out, account: &account, calendar: &calendar, plan: &plan };
     let (tally, compressed_bytes) = pressing(config.gzip_level, |press| stage.write_trail(press, progress))?;
     write_fleet(out, &account, &plan)?;
+    let trail = (tally.first.unwrap_or(calendar.start), tally.last.unwrap_or(calendar.start));
+    write_observations(config, out, &account, &calendar, &plan, trail)?;
     let truth = Truth::of(&account, &plan.instances, &tally, calendar.end);
     let (partial, path) = (out.join(".truth.json.partial"), out.join("truth.json"));
     write_json(&partial, &truth)?;

@@ -269,3 +269,35 @@ fn the_truth_shares_no_code_with_what_it_judges() {
     let named = |line: &&str| !line.starts_with('#') && line.contains("exposure-");
     assert_eq!(manifest.lines().filter(named).collect::<Vec<_>>(), ["name = \"exposure-simulator\""]);
 }
+
+#[test]
+fn unrelated_absences_change_what_was_observed_and_nothing_else() {
+    let (usual, _) = simulated(&small(3));
+    let (unrelated, _) = simulated(&Config { unrelated_absences: true, ..small(3) });
+    let (usual, unrelated) = (files(usual.path()), files(unrelated.path()));
+    let differ: Vec<_> = usual.iter().filter(|(name, bytes)| unrelated.get(*name) != Some(*bytes)).collect();
+    let names: Vec<_> = differ.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["observations-truth.json", "observations.jsonl"]);
+}
+
+#[test]
+fn observations_are_lines_in_order_and_of_some_instances_only() {
+    let (folder, _) = simulated(&Config { instances: 200, ..small(5) });
+    let text = fs::read_to_string(folder.path().join("observations.jsonl")).expect("a file");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines = Value::Array(lines);
+    let events = BTreeSet::from(["imds_absent_begins", "imds_absent_ends", "state", "watched"]);
+    assert_eq!(texts(&lines, "event"), events);
+    let truth = json(folder.path(), "truth.json");
+    let (seen, all) = (texts(&lines, "instance_id"), texts(&truth["instances"], "instance_id"));
+    assert!(seen.len() > 120 && all.difference(&seen).count() > 10, "{} of {}", seen.len(), all.len());
+    // Clocks are off by up to twenty seconds, and lines are in the order in which they were printed.
+    let times: Vec<i64> = lines
+        .as_array()
+        .expect("lines")
+        .iter()
+        .filter_map(|line| line["time"].as_str()?.parse::<jiff::Timestamp>().ok())
+        .map(jiff::Timestamp::as_second)
+        .collect();
+    assert!(times.len() > 1_000 && times.windows(2).all(|pair| pair[1] + 45 > pair[0]));
+}

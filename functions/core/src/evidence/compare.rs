@@ -6,12 +6,17 @@
 //! the factor is judged without knowing the rates (the conditional likelihood of stratified Poisson rates; N. Breslow
 //! and N. Day, "Statistical Methods in Cancer Research" II, 1987, chapter 3).
 
-use jiff::tz::TimeZone;
-use statrs::function::erf::{erfc, erfc_inv};
+mod dispersion;
+mod distribution;
+mod normal;
+mod power;
+mod strata;
 
-use super::binomial::log_probability;
+use jiff::tz::TimeZone;
+
 use super::exact::{self, Estimate, Level};
 use super::service::{HourOfDay, Served};
+use strata::Strata;
 
 /// Two stacks compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,62 +36,85 @@ pub struct Comparison {
     pub itself: Estimate,
     /// How likely such a factor is if the stack makes no difference.
     pub itself_p: f64,
-    /// How much more migrations vary than independent ones would, at least 1. All intervals and p-values but that of
-    /// the capacity are widened for it.
+    /// How many migrations come together, at least 1. In all intervals and p-values but that of the capacity, so many
+    /// count as one.
     pub dispersion: f64,
+    /// How often such data would show it if either stack were itself twice as bad as the other.
+    pub power_of_twice: f64,
+    /// The inverse variance of the logarithm of `itself`.
+    pub information: f64,
 }
 
 /// Compares the first stack with the second by the clocks of a time zone.
 #[must_use]
 pub fn compare(first: &Served, second: &Served, zone: &TimeZone, level: Level) -> Comparison {
-    let (ours, theirs) = (first.by_hour(zone), second.by_hour(zone));
+    compare_among(first, second, zone, level, 1)
+}
+
+/// The same as one of several comparisons, for which the power allows.
+#[must_use]
+pub fn compare_among(first: &Served, second: &Served, zone: &TimeZone, level: Level, comparisons: usize) -> Comparison {
+    let dispersion = dispersion::dispersion(&[first, second], zone);
     let (a, b) = ((first.moves(), first.hours()), (second.moves(), second.hours()));
-    let strata = Strata::new(&ours, &theirs);
+    let strata = Strata::new(&first.by_hour(zone), &second.by_hour(zone), dispersion);
     let fitted = strata.fitted();
-    let dispersion = dispersion(&[(first, fitted.unwrap_or(1.0)), (second, 1.0)], &strata.hazards(fitted), zone);
-    let widened = level.widened(dispersion);
-    let [more, fewer] = strata.tails(1.0);
     Comparison {
         counts: (b.0 > 0).then(|| float(a.0) / float(b.0)),
-        rates: exact::rate_ratio(a, b, widened),
-        rates_p: softened(exact::rate_ratio_p(a, b), dispersion),
+        rates: exact::clustered_ratio(a, b, dispersion, level),
+        rates_p: exact::clustered_ratio_p(a, b, dispersion),
         capacity: capacity(first, second),
-        timing: strata.timing(fitted, level, dispersion),
-        itself: strata.factor(fitted, widened),
-        itself_p: softened((2.0 * more.min(fewer)).min(1.0), dispersion),
+        timing: strata.timing(fitted, level),
+        itself: strata.factor(fitted, level),
+        itself_p: strata.p(1.0, fitted),
         dispersion,
+        power_of_twice: strata.power_of_twice(level.among(comparisons)),
+        information: strata.information(fitted.unwrap_or(1.0)),
     }
 }
 
-impl Level {
-    /// The level at which an interval for independent events is as wide as one at this level for events that vary
-    /// `dispersion` times as much: the normal quantile grows with the root of it.
-    #[must_use]
-    pub fn widened(self, dispersion: f64) -> Self {
-        let tail = self.tail();
-        if dispersion <= 1.0 {
-            return self;
-        }
-        let widened = above(-quantile(tail) * dispersion.sqrt());
-        // An end beyond all numbers is no interval.
-        Self::of_tail(widened.clamp(1e-300, tail))
-    }
-}
-
-/// A p-value for events that vary `dispersion` times as much as independent ones.
+/// How many migrations of a stack come together, at least 1; of several stacks, on average.
 #[must_use]
-pub fn softened(p: f64, dispersion: f64) -> f64 {
-    if p <= 0.0 || dispersion <= 1.0 { p } else { (2.0 * above(-quantile(p / 2.0) / dispersion.sqrt())).min(1.0) }
+pub fn dispersion_of<'a>(stacks: impl IntoIterator<Item = &'a Served>, zone: &TimeZone) -> f64 {
+    dispersion::dispersion(&stacks.into_iter().collect::<Vec<_>>(), zone)
 }
 
-/// The normal quantile of a lower tail.
-fn quantile(tail: f64) -> f64 {
-    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * tail)
+/// A class of instance-hours against the rest of their strata.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Against {
+    /// Migrations to be expected in the class if it made no difference.
+    pub(super) expected: f64,
+    /// How many times as often its instance-hours see a migration as the rest of the same strata.
+    pub(super) factor: Estimate,
+    /// How likely such a factor is if the class makes no difference.
+    pub(super) p: f64,
+    /// How often such data would show a class that is twice, or half, as bad.
+    pub(super) power_of_twice: f64,
 }
 
-/// How likely a normal value is above `z`.
-fn above(z: f64) -> f64 {
-    0.5 * erfc(z / std::f64::consts::SQRT_2)
+/// Compares a class with the rest, stratum by stratum.
+pub(super) fn against(
+    class: &[HourOfDay],
+    rest: &[HourOfDay],
+    dispersion: f64,
+    level: Level,
+    classes: usize,
+) -> Against {
+    let strata = Strata::new(class, rest, dispersion);
+    let fitted = strata.fitted();
+    Against {
+        expected: strata.each.iter().map(|stratum| stratum.moves * stratum.share(1.0)).sum(),
+        factor: strata.factor(fitted, level),
+        p: strata.p(1.0, fitted),
+        power_of_twice: strata.power_of_twice(level.among(classes)),
+    }
+}
+
+/// How often a comparison with as many migrations in each hour of the day as there were calls the stack itself
+/// different, at a level, if the first's rate is `factor` times the second's.
+#[must_use]
+pub fn power(first: &Served, second: &Served, zone: &TimeZone, factor: f64, level: Level) -> f64 {
+    let dispersion = dispersion::dispersion(&[first, second], zone);
+    Strata::new(&first.by_hour(zone), &second.by_hour(zone), dispersion).power(factor, level)
 }
 
 fn capacity(first: &Served, second: &Served) -> Estimate {
@@ -97,211 +125,6 @@ fn capacity(first: &Served, second: &Served) -> Estimate {
         low: ratio(ours - first.assumed_hours(), theirs).max(0.0),
         high: ratio(ours, theirs - second.assumed_hours()),
     }
-}
-
-/// One hour of the day.
-#[derive(Debug, Clone, Copy)]
-struct Stratum {
-    /// Instance-hours of both.
-    hours: [f64; 2],
-    /// Migrations of both together.
-    moves: f64,
-}
-
-impl Stratum {
-    /// The share of the first in its migrations, if its rate is `factor` times the second's.
-    fn share(&self, factor: f64) -> f64 {
-        let [ours, theirs] = self.hours;
-        if theirs <= 0.0 { 1.0 } else { factor * ours / (factor * ours + theirs) }
-    }
-
-    fn informs(&self) -> bool {
-        self.moves > 0.0 && self.hours.iter().all(|hours| *hours > 0.0)
-    }
-}
-
-/// The hours of the day.
-struct Strata {
-    strata: Vec<Stratum>,
-    /// Migrations of the first in those hours in which both were in service.
-    ours: u64,
-}
-
-/// Up to how many migrations the exact distribution is summed up; beyond, the normal one is as good.
-const EXACT: f64 = 500.0;
-
-impl Strata {
-    fn new(ours: &[HourOfDay; 24], theirs: &[HourOfDay; 24]) -> Self {
-        let both = ours.iter().zip(theirs);
-        let strata: Vec<Stratum> =
-            both.clone().map(|(a, b)| Stratum { hours: [a.hours, b.hours], moves: float(a.moves + b.moves) }).collect();
-        let informing = both.zip(&strata).filter(|(_, stratum)| stratum.informs());
-        Self { ours: informing.map(|((a, _), _)| a.moves).sum(), strata }
-    }
-
-    fn informing(&self) -> impl Iterator<Item = &Stratum> {
-        self.strata.iter().filter(|stratum| stratum.informs())
-    }
-
-    fn moves(&self) -> f64 {
-        self.informing().map(|stratum| stratum.moves).sum()
-    }
-
-    fn expected(&self, factor: f64) -> f64 {
-        self.informing().map(|stratum| stratum.moves * stratum.share(factor)).sum()
-    }
-
-    /// The likeliest factor, if there is one between nothing and infinity.
-    fn fitted(&self) -> Option<f64> {
-        let ours = float(self.ours);
-        if ours <= 0.0 || ours >= self.moves() {
-            return None;
-        }
-        Some(exact::root_of_exponent(|factor| self.expected(factor) - ours))
-    }
-
-    /// The factor with its conditional interval.
-    fn factor(&self, fitted: Option<f64>, level: Level) -> Estimate {
-        let (ours, all, tail) = (float(self.ours), self.moves(), level.tail());
-        let low = if ours <= 0.0 { 0.0 } else { exact::root_of_exponent(|factor| self.tails(factor)[0] - tail) };
-        let high =
-            if ours >= all { f64::INFINITY } else { exact::root_of_exponent(|factor| tail - self.tails(factor)[1]) };
-        let value = fitted.or_else(|| (all > 0.0).then_some(if ours <= 0.0 { 0.0 } else { f64::INFINITY }));
-        Estimate { value, low, high }
-    }
-
-    /// How likely more, and fewer, migrations of the first are than there were; so many themselves count half to
-    /// either side, since the sum of several binomials would else be judged too timidly (H. Lancaster, "Significance
-    /// tests in discrete distributions", JASA 56, 1961).
-    fn tails(&self, factor: f64) -> [f64; 2] {
-        if self.moves() > EXACT {
-            let variance: f64 =
-                self.informing().map(|s| s.moves * s.share(factor) * (1.0 - s.share(factor))).sum::<f64>();
-            let distance = float(self.ours) - self.expected(factor);
-            let normal = |distance: f64| above(distance / variance.max(f64::MIN_POSITIVE).sqrt());
-            return [normal(distance), normal(-distance)];
-        }
-        let mut distribution = vec![1.0];
-        for stratum in self.informing() {
-            distribution = folded(&distribution, stratum.moves, stratum.share(factor));
-        }
-        let ours = usize::try_from(self.ours).unwrap_or(usize::MAX).min(distribution.len());
-        let (below, rest) = distribution.split_at(ours);
-        let half = rest.first().copied().unwrap_or_default() / 2.0;
-        [rest.iter().rev().sum::<f64>() - half, below.iter().sum::<f64>() + half]
-    }
-
-    /// The second's rate in each hour of the day.
-    fn hazards(&self, fitted: Option<f64>) -> [f64; 24] {
-        let factor = fitted.unwrap_or(1.0);
-        let mut hazards = [0.0; 24];
-        for (hazard, stratum) in hazards.iter_mut().zip(&self.strata) {
-            let weighed = factor * stratum.hours[0] + stratum.hours[1];
-            *hazard = if weighed > 0.0 { stratum.moves / weighed } else { 0.0 };
-        }
-        hazards
-    }
-
-    /// How much more exposed an instance-hour of the first is by its hour of the day, if the stacks make no difference:
-    /// direct standardisation with the fitted rates. Its interval is that of the logarithm, by the delta method.
-    fn timing(&self, fitted: Option<f64>, level: Level, dispersion: f64) -> Estimate {
-        let hazards = self.hazards(fitted);
-        let sum = |of: &dyn Fn(&Stratum, f64) -> f64| -> f64 {
-            self.strata.iter().zip(hazards).map(|(stratum, hazard)| of(stratum, hazard)).sum()
-        };
-        let hours = [sum(&|s, _| s.hours[0]), sum(&|s, _| s.hours[1])];
-        let exposed = [sum(&|s, hazard| s.hours[0] * hazard), sum(&|s, hazard| s.hours[1] * hazard)];
-        if hours.iter().chain(&exposed).any(|sum| *sum <= 0.0) {
-            return Estimate { value: None, low: 0.0, high: f64::INFINITY };
-        }
-        let value = exposed[0] / hours[0] / (exposed[1] / hours[1]);
-        let factor = fitted.unwrap_or(1.0);
-        let slope = |s: &Stratum, hazard: f64| s.hours[0] * hazard / exposed[0] - s.hours[1] * hazard / exposed[1];
-        let own = sum(&|s, hazard| if s.moves > 0.0 { slope(s, hazard).powi(2) / s.moves } else { 0.0 });
-        // What the factor does not know of itself, the hazards do not know either.
-        let known: f64 = self.informing().map(|s| s.moves * s.share(factor) * (1.0 - s.share(factor))).sum();
-        let shared = sum(&|s, hazard| slope(s, hazard) * s.share(factor) * f64::from(u8::from(s.moves > 0.0)));
-        let variance = own + if known > 0.0 { shared.powi(2) / known } else { 0.0 };
-        let reach = (-quantile(level.tail()) * (variance * dispersion).sqrt()).exp();
-        Estimate { value: Some(value), low: value / reach, high: value * reach }
-    }
-}
-
-/// The distribution of a sum with another `trials`, each with probability `share`.
-fn folded(distribution: &[f64], trials: f64, share: f64) -> Vec<f64> {
-    let chances = chances(trials, share);
-    let mut sum = vec![0.0; distribution.len() + chances.len() - 1];
-    for (before, chance) in distribution.iter().enumerate().filter(|(_, chance)| **chance > 0.0) {
-        for (slot, more) in sum.iter_mut().skip(before).zip(&chances) {
-            *slot += chance * more;
-        }
-    }
-    sum
-}
-
-/// The binomial distribution, from its likeliest number to both ends, so that nothing vanishes on the way.
-fn chances(trials: f64, share: f64) -> Vec<f64> {
-    if share <= 0.0 || share >= 1.0 {
-        let mut chances: Vec<f64> = whole_numbers(trials).map(|_| 0.0).collect();
-        if let Some(certain) = if share <= 0.0 { chances.first_mut() } else { chances.last_mut() } {
-            *certain = 1.0;
-        }
-        return chances;
-    }
-    let likeliest = ((trials + 1.0) * share).floor().min(trials);
-    let odds = share / (1.0 - share);
-    let peak = log_probability(likeliest, trials, share).exp();
-    let mut chances: Vec<f64> = Vec::new();
-    let mut chance = peak;
-    let mut k = likeliest;
-    while k > 0.0 {
-        chance *= k / ((trials - k + 1.0) * odds);
-        chances.push(chance);
-        k -= 1.0;
-    }
-    chances.reverse();
-    chances.push(peak);
-    (chance, k) = (peak, likeliest);
-    while k < trials {
-        chance *= (trials - k) / (k + 1.0) * odds;
-        chances.push(chance);
-        k += 1.0;
-    }
-    chances
-}
-
-fn whole_numbers(up_to: f64) -> impl Iterator<Item = f64> {
-    std::iter::successors(Some(0.0), |k| Some(k + 1.0)).take_while(move |k| *k <= up_to)
-}
-
-/// How much more the numbers of migrations in an hour, and in a day, vary than those of independent ones: the moment
-/// estimate of what pairs there are beyond those that the rates let expect, at least 1. Days begin at noon, so that a
-/// night is one.
-fn dispersion(stacks: &[(&Served, f64)], hazards: &[f64; 24], zone: &TimeZone) -> f64 {
-    let mut expected = 0.0;
-    let (mut by_hour, mut by_day) = (0.0, 0.0);
-    for (served, factor) in stacks {
-        let mut days: std::collections::BTreeMap<i64, [f64; 2]> = std::collections::BTreeMap::new();
-        for (time, hour) in served.by_time() {
-            let Ok(clock) = jiff::Timestamp::from_second(time.as_second()) else { continue };
-            let clock = zone.to_datetime(clock);
-            let hazard = usize::try_from(clock.hour()).ok().and_then(|hour| hazards.get(hour)).copied();
-            let mean = hour.hours * hazard.unwrap_or_default() * factor;
-            let moves = float(hour.moves);
-            by_hour += moves * (moves - 1.0) - mean.powi(2);
-            expected += mean;
-            let day = days.entry((time.as_second() + offset(zone, time) - 43_200).div_euclid(86_400)).or_default();
-            day[0] += moves;
-            day[1] += mean;
-        }
-        by_day += days.values().map(|[moves, mean]| moves * (moves - 1.0) - mean.powi(2)).sum::<f64>();
-    }
-    if expected <= 0.0 { 1.0 } else { (1.0 + by_hour.max(by_day) / expected).max(1.0) }
-}
-
-/// By how many seconds clocks are ahead of UTC.
-fn offset(zone: &TimeZone, time: crate::time::Timestamp) -> i64 {
-    jiff::Timestamp::from_second(time.as_second()).map_or(0, |time| i64::from(zone.to_offset(time).seconds()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no account counts to 2^53")]

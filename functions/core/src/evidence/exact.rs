@@ -49,9 +49,17 @@ impl Level {
         (level > 0.0 && level < 1.0).then_some(Self { tail: (1.0 - level) / 2.0 })
     }
 
-    /// The level that leaves a probability beyond either end.
-    pub(super) fn of_tail(tail: f64) -> Self {
-        Self { tail }
+    /// The level for each of so many comparisons, so that all of them together are as sure as this one
+    /// (C. Bonferroni).
+    #[must_use]
+    pub fn among(self, comparisons: usize) -> Self {
+        Self { tail: self.tail / u32::try_from(comparisons.max(1)).map_or(f64::MAX, f64::from) }
+    }
+
+    /// How sure it is, between nothing and one.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        1.0 - 2.0 * self.tail
     }
 
     /// The probability beyond either end.
@@ -66,14 +74,20 @@ impl Level {
 /// Without any exposure nothing is known: the interval reaches from nothing to infinity.
 #[must_use]
 pub fn rate(count: u64, exposure: f64, level: Level) -> Estimate {
+    clustered_rate(count, exposure, 1.0, level)
+}
+
+/// The same for events that come together: so many of them count as one, which the interval is for.
+#[must_use]
+pub fn clustered_rate(count: u64, exposure: f64, together: f64, level: Level) -> Estimate {
     if exposure <= 0.0 {
         return Estimate { value: None, low: 0.0, high: f64::INFINITY };
     }
-    let (seen, tail) = (float(count), level.tail());
+    let (seen, tail) = (float(count) / together, level.tail());
     // P(X >= count) grows with the mean; P(X <= count) falls with it.
     let low = if count == 0 { 0.0 } else { root(|mean| gamma_lr(seen, mean) - tail, 0.0, seen) };
     let high = root(|mean| tail - gamma_ur(seen + 1.0, mean), seen, above(seen));
-    Estimate { value: Some(seen), low, high }.scaled(1.0 / exposure)
+    Estimate { value: Some(seen), low, high }.scaled(together / exposure)
 }
 
 /// How many times as high the first of two rates is as the second, with the exact conditional interval: given how many
@@ -82,12 +96,18 @@ pub fn rate(count: u64, exposure: f64, level: Level) -> Estimate {
 /// E. Pearson, Biometrika 26, 1934).
 #[must_use]
 pub fn rate_ratio(first: (u64, f64), second: (u64, f64), level: Level) -> Estimate {
+    clustered_ratio(first, second, 1.0, level)
+}
+
+/// The same for events that come together: so many of them count as one.
+#[must_use]
+pub fn clustered_ratio(first: (u64, f64), second: (u64, f64), together: f64, level: Level) -> Estimate {
     let ((count, exposure), (other, other_exposure)) = (first, second);
     let unknown = Estimate { value: None, low: 0.0, high: f64::INFINITY };
     if exposure <= 0.0 || other_exposure <= 0.0 || count + other == 0 {
         return unknown;
     }
-    let share = share(count, count + other, level);
+    let share = share_of(float(count) / together, float(count + other) / together, level);
     let ratio = |share: f64| {
         if share >= 1.0 { f64::INFINITY } else { share / (1.0 - share) * other_exposure / exposure }
     };
@@ -106,18 +126,36 @@ pub fn rate_ratio_p(first: (u64, f64), second: (u64, f64)) -> f64 {
     binomial_p(count, count + other, exposure / (exposure + other_exposure))
 }
 
+/// The same for events that come together. Clusters are no whole numbers, whose outcomes could be added up: the p-value
+/// is twice the smaller tail, as that of the interval.
+#[must_use]
+pub fn clustered_ratio_p(first: (u64, f64), second: (u64, f64), together: f64) -> f64 {
+    let ((count, exposure), (other, other_exposure)) = (first, second);
+    if together <= 1.0 || exposure <= 0.0 || other_exposure <= 0.0 || count + other == 0 {
+        return rate_ratio_p(first, second);
+    }
+    let (seen, all, share) =
+        (float(count) / together, float(count + other) / together, exposure / (exposure + other_exposure));
+    (2.0 * at_most(seen, all, share).min(at_least(seen, all, share))).min(1.0)
+}
+
 /// The share of successes, with Clopper and Pearson's exact interval.
 #[must_use]
 pub fn share(successes: u64, trials: u64, level: Level) -> Estimate {
     if trials == 0 {
         return Estimate { value: None, low: 0.0, high: 1.0 };
     }
-    let (seen, all, tail) = (float(successes.min(trials)), float(trials), level.tail());
+    share_of(float(successes.min(trials)), float(trials), level)
+}
+
+/// The same for numbers that need not be whole; there is at least one trial.
+fn share_of(seen: f64, all: f64, level: Level) -> Estimate {
+    let tail = level.tail();
     let value = seen / all;
     // P(X >= successes) is the incomplete beta function of the share, which grows with it.
     let low =
-        if successes == 0 { 0.0 } else { root(|share| share_below(seen, all - seen + 1.0, share) - tail, 0.0, value) };
-    let high = if successes >= trials {
+        if seen <= 0.0 { 0.0 } else { root(|share| share_below(seen, all - seen + 1.0, share) - tail, 0.0, value) };
+    let high = if seen >= all {
         1.0
     } else {
         // From above, where the distance to certainty is what has few digits.
@@ -233,14 +271,15 @@ pub(super) fn root_of_exponent(function: impl Fn(f64) -> f64) -> f64 {
     }
     // Ten digits are more than a factor needs, and each step may cost a sum over all outcomes.
     while high / low > 1.0 + 1e-10 {
-        let middle = (low * high).sqrt();
+        // The root of the product, which itself may be too large or small for a number.
+        let middle = low.sqrt() * high.sqrt();
         if function(middle) < 0.0 {
             low = middle;
         } else {
             high = middle;
         }
     }
-    (low * high).sqrt()
+    low.sqrt() * high.sqrt()
 }
 
 /// Where a growing function passes nothing between `low` and `high`: by halving, until no number lies between them.
@@ -260,95 +299,4 @@ fn root(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    type Ratio = (u64, f64, u64, f64, f64, [Option<f64>; 2], f64);
-
-    /// What `SciPy` says, as `tests/evidence/oracle.py` writes it.
-    #[derive(Deserialize)]
-    struct Oracle {
-        rates: Vec<(u64, f64, f64, [Option<f64>; 2])>,
-        ratios: Vec<Ratio>,
-        shares: Vec<(u64, u64, f64, [f64; 2])>,
-    }
-
-    fn oracle() -> Oracle {
-        serde_json::from_str(include_str!("oracle.json")).expect("the oracle's answers")
-    }
-
-    #[track_caller]
-    fn agree(found: f64, expected: Option<f64>, of: &str) {
-        let Some(expected) = expected else { return assert!(found.is_infinite(), "{of}: {found:e}") };
-        assert!((found - expected).abs() <= 1e-9 * expected, "{of}: {found:e}, not {expected:e}");
-    }
-
-    #[test]
-    fn rates_are_those_of_the_oracle() {
-        let cases = oracle().rates;
-        assert!(cases.len() > 40);
-        for (count, exposure, level, [low, high]) in cases {
-            let found = rate(count, exposure, Level::new(level).unwrap());
-            let of = format!("{count} in {exposure} at {level}");
-            agree(found.low, low, &of);
-            agree(found.high, high, &of);
-            assert!(found.holds(found.value.unwrap()), "{of}");
-        }
-    }
-
-    #[test]
-    fn ratios_are_those_of_the_oracle() {
-        let cases = oracle().ratios;
-        assert!(cases.len() > 60);
-        for (a, s, b, t, level, [low, high], p) in cases {
-            let found = rate_ratio((a, s), (b, t), Level::new(level).unwrap());
-            let of = format!("{a} in {s} to {b} in {t} at {level}");
-            agree(found.low, low, &of);
-            agree(found.high, high, &of);
-            let found = rate_ratio_p((a, s), (b, t));
-            // A p-value of nothing is one that has left the range of numbers.
-            assert!((found - p).abs() <= 1e-9 * p || p < 1e-280, "{of}: p {found:e}, not {p:e}");
-        }
-    }
-
-    #[test]
-    fn shares_are_those_of_the_oracle() {
-        let cases = oracle().shares;
-        assert!(cases.len() > 20);
-        for (successes, trials, level, [low, high]) in cases {
-            let found = share(successes, trials, Level::new(level).unwrap());
-            let of = format!("{successes} of {trials} at {level}");
-            agree(found.low, Some(low), &of);
-            agree(found.high, Some(high), &of);
-        }
-    }
-
-    #[test]
-    fn nothing_is_known_without_exposure_or_events() {
-        assert!(rate(0, 0.0, Level::USUAL).high.is_infinite());
-        assert_eq!(rate_ratio((0, 10.0), (0, 10.0), Level::USUAL).value, None);
-        assert!(rate_ratio((3, 0.0), (3, 10.0), Level::USUAL).high.is_infinite());
-        assert!((rate_ratio_p((0, 10.0), (0, 10.0)) - 1.0).abs() < f64::EPSILON);
-        assert_eq!(share(0, 0, Level::USUAL).value, None);
-        assert_eq!((Level::new(0.0), Level::new(1.0), Level::new(f64::NAN)), (None, None, None));
-    }
-
-    #[test]
-    fn several_differences_are_called_more_carefully() {
-        let adjusted = holm(&[0.01, 0.04, 0.03, 0.5]);
-        for (found, expected) in adjusted.iter().zip([0.04, 0.09, 0.09, 0.5]) {
-            assert!((found - expected).abs() < 1e-12, "{adjusted:?}");
-        }
-        assert!(holm(&[]).is_empty());
-    }
-
-    #[test]
-    fn what_is_needed_shrinks_with_the_difference() {
-        let close = needed((10, 100.0), (8, 100.0)).unwrap();
-        let far = needed((20, 100.0), (5, 100.0)).unwrap();
-        assert!(close > 30.0 && far < 1.1, "{close} {far}");
-        assert_eq!((needed((0, 1.0), (5, 1.0)), needed((5, 1.0), (5, 1.0))), (None, None));
-    }
-}
+pub(super) mod tests;

@@ -1,10 +1,14 @@
 //! Time in service, on a grid: the denominator of every rate.
 
+mod ages;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
 use crate::time::Timestamp;
+
+pub use ages::{AgeAndHour, by_age_and_hour};
 
 /// A time that one instance was in service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +94,9 @@ pub fn served<'a>(
     for moved in moves {
         let (served, _) = entry(&mut by_stack, &moved.stack);
         *served.moves.entry(moved.at.as_second().div_euclid(CELL)).or_default() += 1;
-        if let Some(launched) = moved.launched {
-            let age = launched.until(moved.at).as_secs();
-            let class = AGES.iter().position(|(_, end)| age < *end).unwrap_or(AGES.len() - 1);
-            if let Some(count) = served.ages_moved.get_mut(class) {
-                *count += 1;
-            }
+        let class = moved.launched.map(|launched| ages::class(launched, moved.at));
+        if let Some(count) = class.and_then(|class| served.ages_moved.get_mut(class)) {
+            *count += 1;
         }
     }
     by_stack.into_iter().map(|(stack, (served, changes))| (stack, served.summed(&changes))).collect()
@@ -109,9 +110,8 @@ fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, stack: &str) -> &'m m
 }
 
 impl Served {
-    /// Adds a stay: its broken cells at once, the whole ones between as a change at either end.
-    fn stay(&mut self, stay: &Stay, changes: &mut BTreeMap<i64, i64>) {
-        let (from, to) = (stay.from.as_second(), stay.to.as_second());
+    /// Adds time in service: its broken cells at once, the whole ones between as a change at either end.
+    fn time(&mut self, from: i64, to: i64, changes: &mut BTreeMap<i64, i64>) {
         let (first, last) = (from.div_euclid(CELL), to.div_euclid(CELL));
         if first == last {
             *self.cells.entry(first).or_default() += seconds(to - from);
@@ -121,16 +121,18 @@ impl Served {
             *changes.entry(first + 1).or_default() += 1;
             *changes.entry(last).or_default() -= 1;
         }
+    }
+
+    fn stay(&mut self, stay: &Stay, changes: &mut BTreeMap<i64, i64>) {
+        let (from, to) = (stay.from.as_second(), stay.to.as_second());
+        self.time(from, to, changes);
         let within = |time: Timestamp| time.as_second().clamp(from, to);
         let known_from = stay.assumed_until.map_or(from, within);
         let known_to = stay.assumed_from.map_or(to, within).max(known_from);
         self.assumed += seconds(known_from - from + to - known_to);
         if let Some(launched) = stay.launched.map(Timestamp::as_second) {
-            let mut begin = 0;
-            for (time, (_, end)) in self.ages.iter_mut().zip(AGES) {
-                let (young, old) = (launched.saturating_add(begin).max(from), launched.saturating_add(end).min(to));
+            for (time, (young, old)) in self.ages.iter_mut().zip(ages::pieces(launched, from, to)) {
                 *time += seconds((old - young).max(0));
-                begin = end;
             }
         }
     }
@@ -155,6 +157,38 @@ impl Served {
     #[cfg(test)]
     pub(super) fn with(&self, moves: std::collections::BTreeMap<i64, u64>) -> Self {
         Self { moves: moves.into_iter().map(|(hour, count)| (hour * 4, count)).collect(), ..self.clone() }
+    }
+
+    /// Adds what another has.
+    pub fn join(&mut self, other: &Self) {
+        self.change(other, 1.0, |count, more| count + more);
+    }
+
+    /// What is left of a sum without one of its parts: seconds are whole numbers, so nothing is lost by rounding.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.change(part, -1.0, u64::saturating_sub);
+        rest.cells.retain(|_, time| *time > 0.0);
+        rest.moves.retain(|_, moves| *moves > 0);
+        rest
+    }
+
+    fn change(&mut self, other: &Self, sign: f64, count: fn(u64, u64) -> u64) {
+        for (cell, time) in &other.cells {
+            *self.cells.entry(*cell).or_default() += sign * time;
+        }
+        for (cell, moves) in &other.moves {
+            let slot = self.moves.entry(*cell).or_default();
+            *slot = count(*slot, *moves);
+        }
+        for (age, time) in self.ages.iter_mut().zip(other.ages) {
+            *age += sign * time;
+        }
+        for (age, moves) in self.ages_moved.iter_mut().zip(other.ages_moved) {
+            *age = count(*age, moves);
+        }
+        self.assumed += sign * other.assumed;
     }
 
     /// Instance-hours in all.

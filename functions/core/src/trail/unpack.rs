@@ -133,12 +133,12 @@ impl Unpacker {
 
 /// The members of a gzip file, one after the other (RFC 1952, section 2.2). Zeros behind the last are padding, as
 /// tapes and block devices leave it; anything else is not.
-struct Members<R> {
+pub(crate) struct Members<R> {
     member: Option<GzDecoder<R>>,
 }
 
 impl<R: BufRead> Members<R> {
-    fn new(packed: R) -> Self {
+    pub(crate) fn new(packed: R) -> Self {
         Self { member: Some(GzDecoder::new(packed)) }
     }
 }

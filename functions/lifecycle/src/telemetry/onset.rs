@@ -22,6 +22,8 @@ pub enum Onset {
         onset: i64,
         /// How long it was gone.
         lasted: Duration,
+        /// Whether this process saw it there before, as when it began: the line that told it may be lost.
+        seen_before: bool,
     },
 }
 
@@ -29,6 +31,7 @@ pub enum Onset {
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
     seen: bool,
+    seen_before: bool,
     absences: u8,
     first: Option<(i64, Duration)>,
 }
@@ -38,15 +41,19 @@ impl Watch {
     pub fn observe(&mut self, imds: &Imds, wall: i64, now: Duration) -> Option<Onset> {
         match imds {
             Imds::Absent => {
+                if self.first.is_none() {
+                    self.seen_before = self.seen;
+                }
                 let (onset, _) = *self.first.get_or_insert((wall, now));
                 self.absences = self.absences.saturating_add(1);
-                (self.absences == SETTLED).then_some(Onset::Begins { onset, seen_before: self.seen })
+                (self.absences == SETTLED).then_some(Onset::Begins { onset, seen_before: self.seen_before })
             }
             Imds::Known(_) | Imds::Unreachable(Trouble::UnknownState(_)) => {
                 self.seen = true;
                 let is_told = std::mem::take(&mut self.absences) >= SETTLED;
                 let (onset, since) = self.first.take()?;
-                is_told.then(|| Onset::Ends { onset, lasted: now.saturating_sub(since) })
+                let (lasted, seen_before) = (now.saturating_sub(since), self.seen_before);
+                is_told.then_some(Onset::Ends { onset, lasted, seen_before })
             }
             // Nothing is known of the item meanwhile.
             Imds::Refused(_) | Imds::Unreachable(_) => None,
@@ -72,8 +79,12 @@ mod tests {
             (10, Imds::Absent, Some(Onset::Begins { onset: 1_006, seen_before: true })),
             (12, Imds::Absent, None),
             (14, silent, None),
-            (21_606, known.clone(), Some(Onset::Ends { onset: 1_006, lasted: Duration::from_hours(6) })),
-            (21_608, known, None),
+            (
+                21_606,
+                known.clone(),
+                Some(Onset::Ends { onset: 1_006, lasted: Duration::from_hours(6), seen_before: true }),
+            ),
+            (21_608, known.clone(), None),
         ];
         let mut watch = Watch::default();
         for (at, imds, expected) in script {
@@ -84,5 +95,7 @@ mod tests {
         let _ = blind.observe(&Imds::Absent, 5, Duration::ZERO);
         let told = blind.observe(&Imds::Absent, 7, Duration::ZERO);
         assert_eq!(told, Some(Onset::Begins { onset: 5, seen_before: false }));
+        let told = blind.observe(&known, 9, Duration::from_secs(4));
+        assert_eq!(told, Some(Onset::Ends { onset: 5, lasted: Duration::from_secs(4), seen_before: false }));
     }
 }

@@ -203,6 +203,9 @@ pub(crate) struct TelemetryFlags {
     /// How often metrics are told
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_interval)]
     pub(crate) metrics_interval: Duration,
+    /// How often to tell that IMDS was watched: more often at first, and at the end, too
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_interval)]
+    pub(crate) watched_interval: Duration,
     /// The log group that the CloudWatch agent writes to
     #[arg(long, value_name = "NAME", default_value = "/migration-exposure/lifecycle-check")]
     pub(crate) log_group: String,

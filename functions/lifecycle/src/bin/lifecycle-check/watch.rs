@@ -14,6 +14,7 @@ use exposure_lifecycle::observation::{Imds, ImdsOutcome};
 use exposure_lifecycle::platform;
 use exposure_lifecycle::state::State;
 use exposure_lifecycle::telemetry::onset::{self, Onset};
+use exposure_lifecycle::telemetry::watched::Watched;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch::Receiver;
@@ -58,6 +59,8 @@ struct Watcher {
     identity: Option<Identity>,
     told: Option<Told>,
     onset: onset::Watch,
+    watched: Watched,
+    watched_interval: Duration,
     hooks: Option<Hooks>,
     metrics: Metrics,
     stack: Stack,
@@ -88,6 +91,8 @@ impl Watcher {
             identity: None,
             told: None,
             onset: onset::Watch::default(),
+            watched: Watched::default(),
+            watched_interval: flags.watched_interval,
             hooks,
             metrics: Metrics::new(flags, imds.clone(), sources.api_timeout, out.clone()),
             stack: Stack::new(flags.stack.clone(), flags.stack_tag.clone(), api(), Schedule::new(pace)),
@@ -114,6 +119,7 @@ impl Watcher {
         if let Some(hooks) = &mut self.hooks {
             hooks.stop().await;
         }
+        self.tell_watched();
         self.tell_metrics(true).await;
         self.out.flush();
     }
@@ -188,6 +194,10 @@ impl Watcher {
             self.identify(&mut line, event);
             self.out.line(line);
         }
+        self.watched.observe(&round.imds.0, wall, self.clock.now());
+        if self.watched.is_due(self.watched_interval, self.clock.now()) {
+            self.tell_watched();
+        }
         if round.api.is_some() {
             let error = self.checker.api().client().error().map(str::to_owned);
             if let Some(error) = error.as_ref().filter(|_| self.api_error.is_none()) {
@@ -195,6 +205,22 @@ impl Watcher {
             }
             self.api_error = error;
         }
+    }
+
+    /// A line for the time under watch that lies behind.
+    fn tell_watched(&mut self) {
+        let wall = jiff::Timestamp::now().as_second();
+        let Some(stretch) = self.watched.end(wall, self.clock.now()) else { return };
+        let mut line = json!({
+            "since": time(stretch.since),
+            "answered": stretch.answered,
+            // A second that has begun is one: what is shorter than it is told must not seem so.
+            "longest_silence_seconds": stretch.longest_silence.as_millis().div_ceil(1_000),
+            "imds": stretch.last.as_str(),
+        });
+        add_boot(&mut line);
+        self.identify(&mut line, "watched");
+        self.out.line(line);
     }
 
     fn identify(&self, line: &mut Value, event: &str) {
@@ -207,18 +233,28 @@ impl Watcher {
     }
 }
 
-/// What the analyzer's second Decrypt can be held against: a live migration changes neither the boot's ID nor its time.
+/// What the analyzer's second Decrypt can be held against.
 fn describe(onset: Onset) -> Value {
-    let time = |seconds: i64| jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
-    let boot = platform::boot();
     let mut line = match onset {
         Onset::Begins { onset, seen_before } => json!({"onset": time(onset), "seen_before": seen_before}),
-        Onset::Ends { onset, lasted } => json!({"onset": time(onset), "lasted_seconds": lasted.as_secs()}),
+        Onset::Ends { onset, lasted, seen_before } => {
+            json!({"onset": time(onset), "lasted_seconds": lasted.as_secs(), "seen_before": seen_before})
+        }
     };
+    add_boot(&mut line);
+    line
+}
+
+/// A live migration changes neither the boot's ID nor its time.
+fn add_boot(line: &mut Value) {
+    let boot = platform::boot();
     if let Some(members) = line.as_object_mut() {
         members.insert("boot_id".to_owned(), json!(boot.id));
         members.insert("boot_time".to_owned(), json!(boot.at.and_then(time)));
         members.insert("uptime_seconds".to_owned(), json!(boot.uptime.map(|uptime| uptime.as_secs())));
     }
-    line
+}
+
+fn time(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).ok()
 }

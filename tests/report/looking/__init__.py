@@ -1,0 +1,1 @@
+"""What look.py is made of: accounts to report on, and a browser that looks at their pages."""
