@@ -339,6 +339,9 @@ pub(crate) struct Simulate {
     /// How many instances live in the account at some time of the window
     #[arg(long, default_value_t = Config::default().instances)]
     pub(crate) instances: usize,
+    /// How many of a hundred further instances live for one shift of their group's schedule only
+    #[arg(long, value_name = "PERCENT", default_value_t = Config::default().scheduled)]
+    pub(crate) scheduled: u8,
     /// About how many records, ordinary noise included [default: what a small fleet needs to look alive]
     #[arg(long)]
     pub(crate) records: Option<u64>,

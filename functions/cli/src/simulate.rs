@@ -15,6 +15,7 @@ pub(crate) fn run(arguments: &Simulate) -> Result<End> {
     let config = Config {
         seed: arguments.seed,
         instances: arguments.instances,
+        scheduled: arguments.scheduled,
         records: arguments.records,
         start,
         days: arguments.days,

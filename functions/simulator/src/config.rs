@@ -12,6 +12,9 @@ pub struct Config {
     /// How many instances live in the account at some time of the window: members at its end and those gone by then.
     /// From [`crate::Kind::ASSURED`] on, each of those kinds is among them.
     pub instances: usize,
+    /// How many of a hundred instances beyond the assured kinds live for one shift of their group's schedule only. At 0
+    /// it is as the weights of the kinds have it: few.
+    pub scheduled: u8,
     /// About how many records to write in all. Without it, as much noise as makes a small fleet pleasant to look at;
     /// never fewer than the fleet itself causes.
     pub records: Option<u64>,
@@ -37,6 +40,7 @@ impl Default for Config {
         Self {
             seed: 1,
             instances: 48,
+            scheduled: 0,
             records: None,
             start: Timestamp::constant(1_778_493_600, 0),
             days: 2.0,
@@ -74,6 +78,9 @@ pub enum ConfigError {
     /// Not a region name.
     #[error("{0:?} is not an AWS region: give a name such as eu-central-1")]
     Region(String),
+    /// More than all of them.
+    #[error("{0} of a hundred instances cannot be scheduled: give 0 to 100")]
+    Scheduled(u8),
     /// A level that gzip does not have.
     #[error("there is no gzip level {0}: give 1 to 12")]
     GzipLevel(u8),
@@ -111,6 +118,9 @@ impl Config {
         if !(4..=32).contains(&self.region.len()) || !self.region.bytes().all(region_letters) {
             return Err(ConfigError::Region(self.region.clone()));
         }
+        if self.scheduled > 100 {
+            return Err(ConfigError::Scheduled(self.scheduled));
+        }
         if !(1..=12).contains(&self.gzip_level) {
             return Err(ConfigError::GzipLevel(self.gzip_level));
         }
@@ -147,6 +157,7 @@ mod tests {
         assert!(error(|c| c.time_zone = "Europe/Atlantis".into()).contains("Europe/Atlantis"));
         assert!(error(|c| c.account = "12345".into()).contains("12 digits"));
         assert!(error(|c| c.region = "../etc".into()).contains("../etc"));
+        assert!(error(|c| c.scheduled = 101).contains("0 to 100"));
         assert!(error(|c| c.gzip_level = 13).contains("gzip level 13"));
         assert!(error(|c| c.start = Timestamp::MIN).contains("out of range"));
     }

@@ -86,7 +86,7 @@ pub(crate) fn populate(config: &Config, account: &Account, calendar: &Calendar) 
         let mut dice = Dice::new(config.seed, u64::from(index) + 1);
         let assured = Kind::ALL.get(number).filter(|_| number < Kind::ASSURED).map(|kind| (*kind, home(*kind)));
         let next = || NEXT.get(number.checked_sub(Kind::ASSURED)?).copied();
-        let (kind, at) = assured.or_else(next).unwrap_or_else(|| (any(&mut dice), At::Home));
+        let (kind, at) = assured.or_else(next).unwrap_or_else(|| (further(config, &mut dice), At::Home));
         let group = homes.choose(kind, at, assured.is_some(), &mut dice);
         let mut instance = newcomer(kind, at, group, &mut dice);
         instance.state = group.is_some().then_some("InService");
@@ -100,6 +100,14 @@ pub(crate) fn populate(config: &Config, account: &Account, calendar: &Calendar) 
 
 fn home(kind: Kind) -> At {
     if kind.home() == Home::Second { At::Second } else { At::Home }
+}
+
+/// A kind beyond the assured ones. Of those that a schedule launches, some are moved before the next one ends them.
+fn further(config: &Config, dice: &mut Dice) -> Kind {
+    if config.scheduled == 0 || !dice.chance(10 * u64::from(config.scheduled)) {
+        return any(dice);
+    }
+    if dice.chance(20) { Kind::DepartedMigrated } else { Kind::Departed }
 }
 
 /// A kind by its weight.

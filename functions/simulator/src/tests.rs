@@ -301,3 +301,28 @@ fn observations_are_lines_in_order_and_of_some_instances_only() {
         .collect();
     assert!(times.len() > 1_000 && times.windows(2).all(|pair| pair[1] + 45 > pair[0]));
 }
+
+#[test]
+fn what_is_scheduled_makes_nighttime_large_at_night_and_daytime_by_day() {
+    let config = Config { instances: 1_000, scheduled: 90, days: 4.0, ..small(3) };
+    let (folder, _) = simulated(&config);
+    let activities = json(folder.path(), "activities.json");
+    let activities = activities["Activities"].as_array().expect("activities");
+    let standing = |side: &str, time: &str| {
+        let until = |what: &str| {
+            let of = |field: &str, activity: &Value| activity[field].as_str().expect("a text").to_owned();
+            let counts = |a: &&Value| {
+                let name = of("AutoScalingGroupName", a);
+                name.starts_with(side) && of("Description", a).starts_with(what) && of("StartTime", a).as_str() < time
+            };
+            activities.iter().filter(counts).count()
+        };
+        until("Launching") - until("Terminating")
+    };
+    // Berlin is two hours ahead.
+    for day in ["2026-05-12", "2026-05-13", "2026-05-14"] {
+        let (night, noon) = (format!("{day}T00:30:00Z"), format!("{day}T12:30:00Z"));
+        assert!(standing("night", &night) > standing("night", &noon) + 60, "{day}");
+        assert!(standing("day", &noon) > standing("day", &night) + 60, "{day}");
+    }
+}
