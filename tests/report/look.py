@@ -71,7 +71,8 @@ def pages(exposure, folder):
     zone = ["--time-zone", "Europe/Berlin"]
     members = lambda account: ["--activities", account / "activities.json", "--warm-pool", account / "warm-pool.json"]
     commands = {
-        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone, "--observations", usual / "observations.jsonl"],
+        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone,
+                  "--stack-rule", ".=Daytime", "--observations", usual / "observations.jsonl"],
         "hostile": ["--trail", small / "AWSLogs", "--fleet", hostile, *members(small)],
         "many": ["--trail", usual / "AWSLogs", "--fleet", many, *zone],
         "one": ["--trail", small / "AWSLogs", "--fleet", one, *members(small)],
@@ -142,7 +143,7 @@ def main():
             note("each check finds what it is there for")
     if options.pictures and not broken:
         page = folder / "usual.html"
-        browser.part(page, options.pictures / "report-light.png", 1000, 1130, "light")
+        browser.part(page, options.pictures / "report-light.png", 960, 850, "light")
         browser.part(page, options.pictures / "report-dark.png", 400, 900, "dark", "#clock")
     browser.close()
     note(f"pictures in {folder}" if not broken else f"{broken} looks failed")
