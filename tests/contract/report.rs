@@ -114,7 +114,9 @@ const RATE: [&str; 5] = ["migrations", "hours", "assumed_hours", "rate", "disper
 fn of(list: Option<&Vec<Value>>, members: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for object in list.expect("a list") {
-        members.iter().for_each(|member| numbers(&object[*member], &mut found));
+        for member in members {
+            numbers(&object[*member], &mut found);
+        }
     }
     found
 }

@@ -2,23 +2,27 @@
 """What does the page of `exposure report` look like, and does it hold what it promises?
 
     python3 tests/report/look.py [--release] [--pictures FOLDER]
+    python3 tests/report/look.py --release --large
 
 It simulates accounts (14 days of 600 instances; stacks whose names are markup, turn lines around or fill them; fifty stacks;
 one stack without a fleet; a trail without Decrypts), makes the page of each, and opens it in headless Chromium at three widths, light and
 dark, and on paper. It fails where a page asks for anything, an error is logged, a page is wider than its window, labels of
 figures stand over each other, a table stays closed on paper, axe-core finds a serious hindrance, or a name became markup;
 and where one of these checks does not find what is wrong with a page that was spoilt on purpose.
-Pictures and PDFs are in `look-report/` of cargo's target folder; `--pictures` also takes those of the README.
+Pictures and PDFs are in `look-report/` of cargo's target folder; `--pictures` also takes those of the README. `--large`
+only measures: the report on 20,000 instances over 90 days, from log files and from a state, in seconds, memory and bytes.
 
 Needs Python 3.11 or later, cargo, npm, and Chromium (Debian: `apt-get install chromium`). Playwright comes from PyPI and
 axe-core from npm, both into cargo's target folder.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -40,6 +44,7 @@ def note(text):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--release", action="store_true", help="build with optimisation")
+    parser.add_argument("--large", action="store_true", help="measure the report on a large account instead")
     parser.add_argument("--pictures", type=Path, help="where to put the pictures of the README")
     return parser.parse_args()
 
@@ -66,7 +71,8 @@ def pages(exposure, folder):
     zone = ["--time-zone", "Europe/Berlin"]
     members = lambda account: ["--activities", account / "activities.json", "--warm-pool", account / "warm-pool.json"]
     commands = {
-        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone, "--observations", usual / "observations.jsonl"],
+        "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone,
+                  "--stack-rule", ".=Daytime", "--observations", usual / "observations.jsonl"],
         "hostile": ["--trail", small / "AWSLogs", "--fleet", hostile, *members(small)],
         "many": ["--trail", usual / "AWSLogs", "--fleet", many, *zone],
         "one": ["--trail", small / "AWSLogs", "--fleet", one, *members(small)],
@@ -83,6 +89,32 @@ def pages(exposure, folder):
         yield name, page
 
 
+def measured(what, command):
+    """Runs a command and says what it took."""
+    begin = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"look: {what} failed")
+    took = time.monotonic() - begin
+    note(f"{what}: {took:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of a processor, {used.ru_maxrss // 1024} MB")
+
+
+def large(exposure, folder):
+    """The report on 20,000 instances over 90 days."""
+    account = accounts.simulated(exposure, folder / "large", "--days", "90", "--instances", "20000", "--records", "1")
+    state, page = folder / "large.state", folder / "large.html"
+    state.unlink(missing_ok=True)
+    trail, fleet = ["--trail", account / "AWSLogs"], ["--fleet", account / "fleet.json"]
+    measured("analysis", [exposure, "analyze", *trail, *fleet, "--state", state])
+    measured("report from log files", [exposure, "report", *trail, *fleet, "--out", page])
+    measured("report from a state", [exposure, "report", "--state", state, *fleet, "--out", page])
+    size = page.stat().st_size
+    note(f"the page has {size // 1024} KB")
+    if size > LARGEST:
+        raise SystemExit(f"look: {size} bytes are too many for a page")
+
+
 def main():
     options, target = arguments(), tools.target()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -96,6 +128,8 @@ def main():
     exposure = target / ("release" if options.release else "debug") / "exposure"
     folder = target / "look-report"
     folder.mkdir(exist_ok=True)
+    if options.large:
+        return large(exposure, folder)
     browser, broken = Browser(chromium, axe(folder)), 0
     for name, page in pages(exposure, folder):
         for look in (browser.looked_at, browser.printed):
@@ -109,7 +143,7 @@ def main():
             note("each check finds what it is there for")
     if options.pictures and not broken:
         page = folder / "usual.html"
-        browser.part(page, options.pictures / "report-light.png", 1000, 1130, "light")
+        browser.part(page, options.pictures / "report-light.png", 960, 850, "light")
         browser.part(page, options.pictures / "report-dark.png", 400, 900, "dark", "#clock")
     browser.close()
     note(f"pictures in {folder}" if not broken else f"{broken} looks failed")

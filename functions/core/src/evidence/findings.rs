@@ -14,6 +14,13 @@ use super::service::served;
 use crate::analysis::{Coverage, InService};
 use crate::time::{TimeSpan, Timestamp};
 
+/// From how many days on clusters of migrations can be told from chance.
+const ENOUGH_DAYS: f64 = 5.0;
+
+fn days(window: TimeSpan) -> f64 {
+    window.from.until(window.to).as_secs_f64() / 86_400.0
+}
+
 /// How often what is twice as bad must be found out before its absence says something.
 const OFTEN: f64 = 0.8;
 

@@ -333,6 +333,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_without_one_part_is_the_other() {
+        let part = |stack: &str, from: &str, to: &str| {
+            let assumed_until = Some(at("2026-05-01T06:00:00Z"));
+            let stays = [Stay { stack: stack.to_owned(), assumed_until, ..stay(from, to) }];
+            let moves =
+                [from, to].map(|time| Moved { stack: stack.to_owned(), at: at(time), launched: Some(at(from)) });
+            served(&stays, &moves)[stack].clone()
+        };
+        let one = part("A", "2026-05-01T00:00:01Z", "2026-05-03T00:12:00Z");
+        let other = part("B", "2026-05-01T00:07:13Z", "2026-05-09T11:00:00Z");
+        let mut sum = one.clone();
+        sum.join(&other);
+        close(sum.hours(), one.hours() + other.hours());
+        assert_eq!((sum.moves(), sum.by_age()[0].moves), (4, 2));
+        close(sum.assumed_hours(), one.assumed_hours() + other.assumed_hours());
+        assert_eq!((sum.without(&one), sum.without(&other)), (other, one));
+    }
+
+    #[test]
     fn what_had_to_be_assumed_is_stated() {
         let stays = [Stay {
             assumed_until: Some(at("2026-05-01T06:00:00Z")),

@@ -39,6 +39,9 @@ pub(crate) struct Reference {
 const ROW: f64 = 46.0;
 const TOP: f64 = 20.0;
 const AXIS: f64 = 24.0;
+/// Tips of lines that go on.
+const LEFT: &str = "M0 0L8-5V5Z";
+const RIGHT: &str = "M0 0L-8-5V5Z";
 /// How many columns of a name fit beside the numbers on a phone.
 const NAME: usize = 22;
 
@@ -89,19 +92,24 @@ fn draw(panel: &mut Panel, scale: Scale, row: &Row, top: f64) {
 /// An interval; where it goes on beyond the scale it ends in an arrow.
 fn interval(panel: &mut Panel, class: &str, scale: Scale, estimate: &Estimate, y: f64) {
     let (low, high) = (scale.at(estimate.low), scale.at(estimate.high));
-    if !(low <= 1.0 && high >= 0.0) {
+    let tip = if class.contains("strong") { "tip strong" } else { "tip" };
+    if high < 0.0 {
+        panel.shape(tip, (0.0, y), LEFT);
+        return;
+    }
+    if low > 1.0 {
+        panel.shape(tip, (1.0, y), RIGHT);
         return;
     }
     let (from, to) = (low.clamp(0.0, 1.0), high.clamp(0.0, 1.0));
     panel.line(class, (from, y), (to, y));
-    let tip = if class.contains("strong") { "tip strong" } else { "tip" };
     if low < 0.0 {
-        panel.shape(tip, (0.0, y), "M0 0L8-5V5Z");
+        panel.shape(tip, (0.0, y), LEFT);
     } else {
         panel.line(class, (from, y - 5.0), (from, y + 5.0));
     }
     if high > 1.0 {
-        panel.shape(tip, (1.0, y), "M0 0L-8-5V5Z");
+        panel.shape(tip, (1.0, y), RIGHT);
     } else {
         panel.line(class, (to, y - 5.0), (to, y + 5.0));
     }

@@ -13,6 +13,8 @@ use crate::text::shown;
 
 const HEADING: &str = "Rates: migrations per 1,000 instance-hours";
 
+/// From which share of the largest stack's instance-hours on a stack has a say in the scale.
+const WEIGHTY: f64 = 0.02;
 /// Of how many stacks the rates are told in words too.
 const IN_WORDS: usize = 3;
 
@@ -35,7 +37,10 @@ pub(crate) fn section(document: &Document, few: &Few<'_>) -> Section {
 fn picture(findings: &Findings, few: &Few<'_>) -> Markup {
     let rows: Vec<Row> = few.parts.iter().map(|part| Row::new(part.name.clone(), part.total.rate)).collect();
     let all = pooled(findings).map(|rate| Reference { at: rate, label: format!("all: {}", short(rate)) });
-    let scale = Scale::of_rates(rows.iter().map(|row| &row.estimate));
+    // A stack of a few instance-hours has an interval that would flatten all the others.
+    let most = few.parts.iter().map(|part| part.total.hours).fold(0.0, f64::max);
+    let weighty = few.parts.iter().filter(|part| part.total.hours >= WEIGHTY * most);
+    let scale = Scale::of_rates(weighty.map(|part| &part.total.rate));
     whiskers("rates-1", HEADING, scale, all.as_ref(), &rows)
 }
 
@@ -50,6 +55,7 @@ fn caption(findings: &Findings) -> Markup {
     html! {
         "The dot is the rate; the line holds the true one in " (percent(findings.level)) " of such cases. "
         @if findings.stacks.len() > 1 { "The dashed line is the rate of all stacks together. " }
+        "Where a line ends in an arrow it goes on. "
         "A higher rate alone says nothing of the stack itself: see where the difference comes from."
     }
 }

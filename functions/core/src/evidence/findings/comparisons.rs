@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::words::{name, number, percent, times};
-use super::{ComparisonFindings, Decides, Needed, OFTEN, Sentences};
+use super::{ComparisonFindings, Decides, ENOUGH_DAYS, Needed, OFTEN, Sentences, days};
 use crate::evidence::compare::{Comparison, compare, compare_among};
 use crate::evidence::exact::{Level, holm};
 use crate::evidence::service::Served;
@@ -184,7 +184,15 @@ impl Words<'_> {
     fn needed(&self, window: TimeSpan) -> Option<Needed> {
         const TEN_YEARS: f64 = 3_652.0;
         let level = self.level.among(self.comparisons);
-        let days = window.from.until(window.to).as_secs_f64() / 86_400.0;
+        let days = days(window);
+        let Self { first, second, .. } = self;
+        if days < ENOUGH_DAYS && self.decides == Decides::TooFew {
+            // Until then all migrations of a day count as one, which no count of days can be taken from.
+            let days = (ENOUGH_DAYS - days).ceil();
+            let time = more_days(days);
+            let sentence = format!("To tell {first} and {second} apart would take at least {time}.");
+            return Some(Needed { days, sentence });
+        }
         let more = |factor: f64| {
             let times = self.found.needed(factor, level)?;
             Some(((times - 1.0) * days).ceil().max(1.0))
@@ -197,13 +205,16 @@ impl Words<'_> {
             }
             (Decides::NoSign | Decides::StackDiffers, _) => return None,
         };
-        let Self { first, second, .. } = self;
-        let time = match days {
-            days if days > TEN_YEARS => "over ten years more".to_owned(),
-            1.0 => "about one more day".to_owned(),
-            days => format!("about {} more days", number(days)),
-        };
+        let time = if days > TEN_YEARS { "ten years or more".to_owned() } else { format!("about {}", more_days(days)) };
         let sentence = format!("To {what} ({first} beside {second}) would take {time} at this rate.");
         Some(Needed { days, sentence })
+    }
+}
+
+fn more_days(days: f64) -> String {
+    match days {
+        days if days <= 1.0 => "one more day".to_owned(),
+        days if days < 100.0 => format!("{days:.0} more days"),
+        days => format!("{} more days", number(days)),
     }
 }

@@ -1,11 +1,14 @@
 //! The findings in three to six sentences.
 
 use super::words::{counted, name, number, percent, times};
-use super::{ComparisonFindings, Decides, Findings};
+use super::{ComparisonFindings, Decides, ENOUGH_DAYS, Findings, days};
 use crate::analysis::{Coverage, Sight};
+use crate::evidence::exact::{self, Level};
 
 /// How large a share of assumed time is worth a sentence.
 const WORTH_SAYING: f64 = 0.05;
+/// From how many migrations at a time on they are worth naming.
+const WORTH_NAMING: f64 = 2.5;
 /// How many stacks one sentence names.
 const NAMED: usize = 4;
 
@@ -15,14 +18,14 @@ pub(super) fn summary(findings: &Findings, coverage: Option<&Coverage>) -> Vec<S
     let mut said = vec![total(findings, moves, hours)];
     let decided = findings.comparisons.iter().any(|one| one.decides != Decides::TooFew);
     match findings.comparisons.as_slice() {
-        _ if moves == 0 => {}
+        _ if moves == 0 => said.extend(none(findings, hours)),
         [] => said.extend(
             findings
                 .stacks
                 .first()
                 .map(|only| format!("There is only the stack {}: nothing to compare it with.", name(&only.stack))),
         ),
-        [one] => said.extend(pair(one)),
+        [one] => said.extend(pair(one, days(findings.window))),
         several => said.extend(many(several)),
     }
     // Where the stacks cannot be told apart, a class of age or a part of the day hardly can.
@@ -36,14 +39,32 @@ pub(super) fn summary(findings: &Findings, coverage: Option<&Coverage>) -> Vec<S
 fn total(findings: &Findings, moves: u64, hours: f64) -> String {
     let (from, to) = (findings.window.from, findings.window.to);
     let stacks = counted(findings.stacks.len() as u64, "stack", "stacks");
-    let moves = if moves == 0 { "no migration".to_owned() } else { counted(moves, "migration", "migrations") };
+    let together = findings.comparisons.iter().map(|one| one.dispersion).fold(1.0, f64::max);
+    let moves = match counted(moves, "migration", "migrations") {
+        _ if moves == 0 => "no migration".to_owned(),
+        moves if together >= WORTH_NAMING && days(findings.window) >= ENOUGH_DAYS => {
+            format!("{moves}, about {together:.0} at a time,")
+        }
+        moves => moves,
+    };
     if hours <= 0.0 {
         return format!("From {from} to {to} no time in service is on record, so there are no rates ({moves}).");
     }
     format!("From {from} to {to}, {stacks} saw {moves} in {} instance-hours in service.", number(hours))
 }
 
-fn pair(one: &ComparisonFindings) -> Vec<String> {
+/// What can be told without any migration.
+fn none(findings: &Findings, hours: f64) -> Option<String> {
+    let rate = exact::rate(0, hours, Level::new(findings.level)?).scaled(1_000.0);
+    let (high, sure) = (number(rate.high), percent(findings.level));
+    (hours > 0.0).then(|| {
+        format!(
+            "Nothing can be compared without one; at {sure}, there are at most {high} for each 1,000 instance-hours."
+        )
+    })
+}
+
+fn pair(one: &ComparisonFindings, days: f64) -> Vec<String> {
     let mut said: Vec<String> = one.sentences.whole.iter().chain(&one.sentences.rates).take(1).cloned().collect();
     said.push(match one.decides {
         Decides::StackDiffers => {
@@ -52,6 +73,11 @@ fn pair(one: &ComparisonFindings) -> Vec<String> {
         }
         Decides::NoSign => "There is no sign that the stack itself differs.".to_owned(),
         Decides::TooFew if one.itself.value.is_none() => one.sentences.itself.clone(),
+        Decides::TooFew if days < ENOUGH_DAYS => {
+            "In less than five days clusters cannot be told from chance, so all migrations of a day count as one event: too \
+             few to tell whether the stack itself differs."
+                .to_owned()
+        }
         Decides::TooFew => "These are too few migrations to tell whether the stack itself differs.".to_owned(),
     });
     let needed = one.needed.as_ref().filter(|_| one.decides == Decides::TooFew);

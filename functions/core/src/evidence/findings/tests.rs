@@ -58,6 +58,7 @@ fn no_sentence_is_made_of_nothing() {
     assert!(one.summary.iter().any(|line| line.contains("only the stack Nighttime")), "{:?}", one.summary);
     let quiet = found(&account(&[("Nighttime", 10, 0), ("Daytime", 10, 0)]));
     assert_eq!(quiet.comparisons[0].decides, Decides::TooFew);
+    assert!(quiet.summary[1].contains("at 95 %, there are at most 0.55 for each 1,000"), "{:?}", quiet.summary);
     assert!(quiet.comparisons[0].sentences.itself.contains("neither Daytime nor Nighttime saw"), "{:?}", quiet.summary);
     assert!(quiet.stacks[0].sentence.contains("at most"), "{}", quiet.stacks[0].sentence);
 }
@@ -136,6 +137,28 @@ fn a_stack_without_time_or_shared_hours_is_said_to_be_so() {
     let told = said(&found(&apart));
     assert!(told.contains("Night and Day were not both in service at any hour"), "{told}");
     assert_eq!(found(&apart).age_or_clock, None);
+}
+
+#[test]
+fn what_few_days_and_clusters_mean_is_said() {
+    let clustered = |days: i64, stack: &str| {
+        let mut account = account(&[("Daytime", 10, 0), ("Nighttime", 10, 0)]);
+        for number in 0..60 {
+            let at = window(14).from + SignedDuration::from_hours(2 + 72 * (number % 3) % (days * 24));
+            account.moves.push(Moved { stack: stack.to_owned(), at, launched: None });
+        }
+        let TimeSpan { from, to } = window(days);
+        account.stays.iter_mut().for_each(|stay| stay.to = to.max(from));
+        findings(&account, window(days), &TimeZone::UTC, Level::USUAL, None)
+    };
+    let found = clustered(2, "Daytime");
+    let told = said(&found);
+    assert_eq!(found.comparisons[0].decides, Decides::TooFew, "two days decide nothing");
+    assert!(told.contains("In less than five days clusters cannot be told from chance"), "{told}");
+    assert!(told.contains("To tell Daytime and Nighttime apart would take at least 3 more days."), "{told}");
+    let found = clustered(14, "Daytime");
+    assert_eq!(found.comparisons[0].decides, Decides::TooFew, "three events are three, not sixty: {:?}", found.summary);
+    assert!(found.summary[0].contains("60 migrations, about 17 at a time, in"), "{:?}", found.summary);
 }
 
 #[test]
