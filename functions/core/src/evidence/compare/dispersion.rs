@@ -48,6 +48,18 @@ pub(super) fn dispersion(stacks: &[&Served], zone: &TimeZone) -> f64 {
     if moves > 0.0 { (1.0 + by_hour.max(by_day) / moves).max(1.0) } else { 1.0 }
 }
 
+/// How many migrations come together where two stacks are compared. The fewer of a stack's migrations there are, the
+/// more the ratio hangs on them, and on how they come: `1 / a + 1 / b`, the variance of its logarithm, grows to
+/// `together_a / a + together_b / b`. But never less than in both on average.
+pub(super) fn between(first: &Served, second: &Served, zone: &TimeZone) -> f64 {
+    let [a, b] = [first, second].map(|served| (dispersion(&[served], zone), float(served.moves())));
+    weighed(a, b).max(dispersion(&[first, second], zone))
+}
+
+fn weighed((a_together, a): (f64, f64), (b_together, b): (f64, f64)) -> f64 {
+    if a + b > 0.0 { (a_together * b + b_together * a) / (a + b) } else { 1.0 }
+}
+
 /// Sums over cells that would be alike but for their exposure.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pairs {
