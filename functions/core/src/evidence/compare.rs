@@ -54,7 +54,7 @@ pub fn compare(first: &Served, second: &Served, zone: &TimeZone, level: Level) -
 /// The same as one of several comparisons, for which the power allows.
 #[must_use]
 pub fn compare_among(first: &Served, second: &Served, zone: &TimeZone, level: Level, comparisons: usize) -> Comparison {
-    let dispersion = dispersion::dispersion(&[first, second], zone);
+    let dispersion = dispersion::between(first, second, zone);
     let (a, b) = ((first.moves(), first.hours()), (second.moves(), second.hours()));
     let strata = Strata::new(&first.by_hour(zone), &second.by_hour(zone), dispersion);
     let fitted = strata.fitted();
@@ -113,7 +113,7 @@ pub(super) fn against(
 /// different, at a level, if the first's rate is `factor` times the second's.
 #[must_use]
 pub fn power(first: &Served, second: &Served, zone: &TimeZone, factor: f64, level: Level) -> f64 {
-    let dispersion = dispersion::dispersion(&[first, second], zone);
+    let dispersion = dispersion::between(first, second, zone);
     Strata::new(&first.by_hour(zone), &second.by_hour(zone), dispersion).power(factor, level)
 }
 

@@ -19,6 +19,12 @@ const ENOUGH_DAYS: usize = 6;
 /// that pairs from different days let expect. The larger of the two counts. Days begin at noon, so that a night is one.
 /// Of few days nobody knows: the migrations of each may be one event, and count as one.
 pub(super) fn dispersion(stacks: &[&Served], zone: &TimeZone) -> f64 {
+    let [by_hour, by_day] = estimates(stacks, zone);
+    by_hour.max(by_day).max(1.0)
+}
+
+/// The estimates themselves, of an hour and of a day, which chance may bring below 1.
+fn estimates(stacks: &[&Served], zone: &TimeZone) -> [f64; 2] {
     let (mut by_hour, mut by_day, mut moves) = (0.0, 0.0, 0.0);
     for served in stacks {
         let sums = served.by_hour(zone);
@@ -45,7 +51,22 @@ pub(super) fn dispersion(stacks: &[&Served], zone: &TimeZone) -> f64 {
         by_hour += hours.iter().filter_map(Pairs::excess).sum::<f64>();
         moves += float(served.moves());
     }
-    if moves > 0.0 { (1.0 + by_hour.max(by_day) / moves).max(1.0) } else { 1.0 }
+    [by_hour, by_day].map(|excess| if moves > 0.0 { 1.0 + excess / moves } else { 1.0 })
+}
+
+/// How many migrations come together where two stacks are compared. The fewer of a stack's migrations there are, the
+/// more the ratio hangs on them, and on how they come: `1 / a + 1 / b`, the variance of its logarithm, grows to
+/// `together_a / a + together_b / b`.
+pub(super) fn between(first: &Served, second: &Served, zone: &TimeZone) -> f64 {
+    let (a, b) = (float(first.moves()), float(second.moves()));
+    if a.min(b) <= 0.0 {
+        // A stack without any tells nothing of how they come.
+        return dispersion(&[first, second], zone);
+    }
+    let [ours, theirs] = [first, second].map(|served| estimates(&[served], zone));
+    // The larger is taken only here: if each by itself were, it would err upwards twice.
+    let weighed = |(ours, theirs): (f64, f64)| (ours * b + theirs * a) / (a + b);
+    ours.into_iter().zip(theirs).map(weighed).fold(1.0, f64::max)
 }
 
 /// Sums over cells that would be alike but for their exposure.

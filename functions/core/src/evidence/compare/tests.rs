@@ -115,6 +115,21 @@ fn clusters_do_not_cry_wolf() {
     }
 }
 
+/// The migrations of the many others, which come one by one, do not hide that those of the one come in few events.
+#[test]
+fn a_clustered_stack_among_many_does_not_cry_wolf() {
+    let others = std::cell::RefCell::new(Fate::plain(1.0, 120.0).accounts(u32::MAX));
+    let [wolf] = Fate { cluster: 15, ..Fate::plain(1.0, 120.0) }.shares(|[first, _]| {
+        let mut all = Served::default();
+        for pair in others.borrow_mut().by_ref().take(8) {
+            all.join(&pair[0]);
+            all.join(&pair[1]);
+        }
+        [compared(&[first, all]).itself_p < 0.05]
+    });
+    assert!(wolf <= 0.05 + chance(0.05), "{wolf}");
+}
+
 /// The power that is stated, averaged over accounts, is the share of them in which a difference is called.
 #[test]
 fn a_stack_that_is_worse_is_found_out_as_often_as_the_power_says() {
@@ -142,7 +157,7 @@ fn what_is_needed_is_enough() {
         }
         let enough = Fate { expected: 40.0 * times, ..fate };
         let [differs] = enough.shares(|stacks| [compared(&stacks).itself_p < 0.05]);
-        assert!((0.7..0.93).contains(&differs), "{cluster} at once, {times} times as much: {differs}");
+        assert!((0.7..=0.95).contains(&differs), "{cluster} at once, {times} times as much: {differs}");
     }
 }
 
