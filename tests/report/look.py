@@ -4,7 +4,7 @@
     python3 tests/report/look.py [--release] [--pictures FOLDER]
     python3 tests/report/look.py --release --large
 
-It simulates accounts (14 days of 600 instances; stacks whose names are markup, turn lines around or fill them; fifty stacks;
+It simulates accounts (14 days of 3,000 instances, most of them for a shift; stacks whose names are markup, turn lines around or fill them; fifty stacks;
 one stack without a fleet; a trail without Decrypts), makes the page of each, and opens it in headless Chromium at three widths, light and
 dark, and on paper. It fails where a page asks for anything, an error is logged, a page is wider than its window, labels of
 figures stand over each other, a table stays closed on paper, axe-core finds a serious hindrance, or a name became markup;
@@ -61,7 +61,7 @@ def axe(folder):
 
 def pages(exposure, folder):
     """Each page by its name."""
-    usual = accounts.simulated(exposure, folder / "usual", "--days", "14", "--instances", "600")
+    usual = accounts.simulated(exposure, folder / "usual", "--days", "14", "--instances", "3000", "--scheduled", "92")
     small = accounts.simulated(exposure, folder / "small", "--days", "3")
     names = lambda place: accounts.HOSTILE[place % len(accounts.HOSTILE)]
     hostile = accounts.tagged(small, folder / "hostile.json", names)
@@ -72,7 +72,7 @@ def pages(exposure, folder):
     members = lambda account: ["--activities", account / "activities.json", "--warm-pool", account / "warm-pool.json"]
     commands = {
         "usual": ["--trail", usual / "AWSLogs", "--fleet", usual / "fleet.json", *members(usual), *zone,
-                  "--stack-rule", ".=Daytime", "--observations", usual / "observations.jsonl"],
+                  "--observations", usual / "observations.jsonl"],
         "hostile": ["--trail", small / "AWSLogs", "--fleet", hostile, *members(small)],
         "many": ["--trail", usual / "AWSLogs", "--fleet", many, *zone],
         "one": ["--trail", small / "AWSLogs", "--fleet", one, *members(small)],

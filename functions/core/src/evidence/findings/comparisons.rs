@@ -9,16 +9,18 @@ use super::{ComparisonFindings, Decides, ENOUGH_DAYS, Needed, OFTEN, Sentences, 
 use crate::evidence::compare::{Comparison, compare, compare_among};
 use crate::evidence::exact::{Level, holm};
 use crate::evidence::service::Served;
+use crate::stacks::UNASSIGNED;
 use crate::time::TimeSpan;
 
-/// Two stacks: the one with more migrations against the other. More: each against all others together.
+/// Two stacks: the one with more migrations against the other. More: each against all others together. What is in no
+/// stack is none: it has a rate, and is compared with nothing.
 pub(super) fn comparisons(
     served: &BTreeMap<String, Served>,
     window: TimeSpan,
     zone: &TimeZone,
     level: Level,
 ) -> Vec<ComparisonFindings> {
-    let mut by_moves: Vec<(&String, &Served)> = served.iter().collect();
+    let mut by_moves: Vec<(&String, &Served)> = served.iter().filter(|(stack, _)| *stack != UNASSIGNED).collect();
     by_moves.sort_by_key(|(_, served)| std::cmp::Reverse(served.moves()));
     let pairs: Vec<Pair> = match by_moves.as_slice() {
         [] | [_] => return Vec::new(),

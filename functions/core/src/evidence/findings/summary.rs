@@ -4,6 +4,7 @@ use super::words::{counted, name, number, percent, times};
 use super::{ComparisonFindings, Decides, ENOUGH_DAYS, Findings, days};
 use crate::analysis::{Coverage, Sight};
 use crate::evidence::exact::{self, Level};
+use crate::stacks::UNASSIGNED;
 
 /// How large a share of assumed time is worth a sentence.
 const WORTH_SAYING: f64 = 0.05;
@@ -22,7 +23,8 @@ pub(super) fn summary(findings: &Findings, coverage: Option<&Coverage>) -> Vec<S
         [] => said.extend(
             findings
                 .stacks
-                .first()
+                .iter()
+                .find(|stack| stack.stack != UNASSIGNED)
                 .map(|only| format!("There is only the stack {}: nothing to compare it with.", name(&only.stack))),
         ),
         [one] => said.extend(pair(one, days(findings.window))),

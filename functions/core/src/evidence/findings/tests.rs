@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::analysis::{Sight, SourceCoverage};
 use crate::evidence::service::{Moved, Stay};
+use crate::stacks::UNASSIGNED;
 
 const START: i64 = 1_778_457_600;
 
@@ -46,6 +47,17 @@ fn said(found: &Findings) -> String {
 
 fn found(account: &InService) -> Findings {
     findings(account, window(14), &TimeZone::UTC, Level::USUAL, None)
+}
+
+#[test]
+fn what_is_in_no_stack_is_compared_with_nothing() {
+    let two = [("Nighttime", 10, 40), ("Daytime", 10, 20)];
+    let with = found(&account(&[two[0], two[1], (UNASSIGNED, 5, 3)]));
+    assert_eq!((with.stacks.len(), with.comparisons.len()), (3, 1));
+    assert_eq!(with.comparisons, found(&account(&two)).comparisons);
+    let one = found(&account(&[two[0], (UNASSIGNED, 5, 3)]));
+    assert!(one.comparisons.is_empty());
+    assert!(one.summary.iter().any(|line| line.contains("only the stack Nighttime")), "{:?}", one.summary);
 }
 
 #[test]
