@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ class Toolchain:
             run(sys.executable, "-m", "venv", "--clear", self.work / "tools")
             pip = [self.work / "tools/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
             run(*pip, *PACKAGES)
+            # Cargo does not see that the C compiler is another one, and would go on with what the earlier one made.
+            shutil.rmtree(self.build, ignore_errors=True)
             done.write_text(json.dumps(PACKAGES))
         there = said("rustup", "toolchain", "list", env=self.environment)
         if not any(line.startswith(f"{RUST}-") for line in there.splitlines()):

@@ -21,6 +21,8 @@ p { margin: 0 0 7px; line-height: 1.35; } code { background: #eef1f4; font-size:
 table { border-collapse: collapse; font-size: 10px; } td, th { text-align: left; padding: 1px 8px 1px 0; white-space: nowrap; }
 .legend { font-size: 10px; line-height: 13px; } .legend i { display: inline-block; width: 9px; height: 9px; margin: 0 4px 0 8px; }
 .numbers { display: flex; height: 75%; align-items: center; justify-content: space-around; } .numbers b { font-size: 26px; }
+.alarms { display: flex; gap: 8px; margin-top: 12px; } .alarms div { border-left: 4px solid #9e9e9e; background: #f2f3f3;
+  padding: 8px 14px; color: #545b64; line-height: 1.5; } .alarms b { color: #16191f; font-size: 14px; }
 .numbers div { text-align: center; } svg { display: block; } footer { margin-top: 10px; color: #545b64; }
 """
 
@@ -45,7 +47,7 @@ def cell(widget, store, records):
     elif kind == "log":
         inside = table(*insights.ask(properties["query"], records))
     elif kind == "alarm":
-        inside = "".join(f"<p>{escape(arn.rsplit(':', 1)[-1])}</p>" for arn in properties["alarms"])
+        inside = alarms(properties["alarms"])
     else:
         inside = metric(properties, store, size)
     title = f"<h3>{escape(properties['title'])}</h3>" if "title" in properties else ""
@@ -82,6 +84,12 @@ def metric(properties, store, size):
     return lines(drawn, size, properties, store)
 
 
+def alarms(arns):
+    """A tile for each. Its state is for CloudWatch to judge: nothing here does, and none is made up."""
+    tiles = (f"<div><b>{escape(arn.rsplit(':', 1)[-1])}</b><br>state: as CloudWatch has it</div>" for arn in arns)
+    return f"<div class=alarms>{''.join(tiles)}</div>"
+
+
 def shown(value):
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
 
@@ -112,9 +120,11 @@ def bars(drawn, size, properties):
     grouped = len(drawn) > 8 and any(len(series.label) > 3 for series, _, _ in drawn)
     width, height = size[0], size[1] - (34 if grouped else 18)
     top = max([value for value in values if value is not None], default=0) or 1
-    slot, base, out = width / max(1, len(values)), height - 34, []
+    # Room for the first name, which is turned and ends below its bar.
+    left = 14 if grouped else 0
+    slot, base, out = (width - left) / max(1, len(values)), height - 34, []
     for place, ((series, colour, _), value) in enumerate(zip(drawn, values)):
-        x, tall = place * slot, 0 if value is None else (base - 16) * value / top
+        x, tall = left + place * slot, 0 if value is None else (base - 16) * value / top
         bar = f"<rect x=\"{x + slot * .12:.1f}\" y=\"{base - tall:.1f}\" width=\"{slot * .76:.1f}\" height=\"{tall:.1f}\""
         out.append(f"{bar} fill=\"{escape(colour)}\"/>")
         if slot > 24 or value == top:
@@ -141,8 +151,6 @@ def legend(names):
 
 def lines(drawn, size, properties, store):
     width, height = size[0], size[1] - 34
-    left, right, bottom = 40, 40 if any(side == "right" for _, _, side in drawn) else 6, 16
-    across, tall = width - left - right, height - bottom - 8
     if properties.get("stacked"):
         drawn = piled(drawn)
     scales, out = {}, []
@@ -150,12 +158,20 @@ def lines(drawn, size, properties, store):
         highest = max((value for series, _, where in drawn if where == side for value in series.points.values()), default=0)
         axis = axis_of(properties, side)
         scales[side] = axis.get("max", round_up(highest) or 1)
+    # Room for the longest number of each axis.
+    room = {side: max(len(shown(scales[side] * part / 4)) for part in range(5)) * 6 + 10 for side in scales}
+    left, right = max(40, room["left"]), max(40, room["right"]) if any(side == "right" for _, _, side in drawn) else 6
+    across, tall = width - left - right, height - 16 - 8
     for part in range(5):
         y = 8 + tall * (1 - part / 4)
         out.append(f"<line x1=\"{left}\" x2=\"{left + across}\" y1=\"{y:.1f}\" y2=\"{y:.1f}\" stroke=\"#e5e8e8\"/>")
         out.append(text_at(left - 4, y + 3, shown(scales["left"] * part / 4), "end"))
         if right > 6:
             out.append(text_at(left + across + 4, y + 3, shown(scales["right"] * part / 4), "start"))
+    grey = "fill=\"#687078\""
+    out.append(text_at(left + 5, 18, axis_of(properties, "left").get("label", ""), "start", grey))
+    if right > 6:
+        out.append(text_at(left + across - 5, 18, axis_of(properties, "right").get("label", ""), "end", grey))
     for second in days(store):
         x = left + across * (second - store.start) / (store.end - store.start)
         day = datetime.fromtimestamp(second, timezone.utc)
@@ -170,7 +186,7 @@ def lines(drawn, size, properties, store):
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in thinned(spots))
         if properties.get("stacked"):
             ends = f"{spots[-1][0]:.1f},{8 + tall} {spots[0][0]:.1f},{8 + tall}"
-            out.append(f"<polygon points=\"{path} {ends}\" fill=\"{escape(colour)}\" fill-opacity=\"0.8\"/>")
+            out.append(f"<polygon points=\"{path} {ends}\" fill=\"{escape(colour)}\"/>")
         else:
             dash = " stroke-dasharray=\"3 2\"" if side == "right" else ""
             out.append(f"<polyline points=\"{path}\" fill=\"none\" stroke=\"{escape(colour)}\" stroke-width=\"1.5\"{dash}/>")

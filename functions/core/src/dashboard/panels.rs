@@ -83,14 +83,14 @@ fn alarms(of: &Dashboard) -> Value {
 
 fn now(of: &Dashboard) -> Value {
     let rows = vec![
-        of.fleet(&metrics::MEMBERS, "members", json!({})),
+        of.fleet(&metrics::MEMBERS, "members", json!({"color": "#546e7a"})),
         of.fleet(&metrics::MEMBERS_EXPOSED, "exposed", json!({"color": "#d32f2f"})),
         of.fleet(&metrics::WORST_STACK_EXPOSED_PERCENT, "worst stack, %", json!({"color": "#d32f2f"})),
         of.fleet(&metrics::WORST_STACK_UNMITIGATED_PERCENT, "worst unmitigated, %", json!({"color": "#d32f2f"})),
         of.hidden(&metrics::OLDEST_EXPOSURE_AGE, "age", of.period_seconds),
-        expression("oldest", "age / 3600", "oldest exposure, h", json!({})),
-        of.fleet(&metrics::MEMBERS_UNDETERMINED, "undetermined", json!({})),
-        of.fleet(&metrics::MEMBERS_UNSEEN, "unseen", json!({})),
+        expression("oldest", "age / 3600", "oldest exposure, h", json!({"color": "#d32f2f"})),
+        of.fleet(&metrics::MEMBERS_UNDETERMINED, "undetermined", json!({"color": "#f9a825"})),
+        of.fleet(&metrics::MEMBERS_UNSEEN, "unseen", json!({"color": "#9e9e9e"})),
         of.fleet(&metrics::COVERAGE, "coverage, %", json!({"color": "#2e7d32"})),
         of.fleet(&metrics::SOURCE_BLIND, "blind places", json!({"color": "#2e7d32"})),
         of.fleet(&metrics::RUN_COMPLETED, "last run whole", json!({"color": "#2e7d32"})),
