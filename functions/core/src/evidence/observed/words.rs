@@ -58,17 +58,19 @@ fn the_verdict(told: &Verification) -> String {
             }
             let missing = missing.join(", nor ");
             format!(
-                "It holds in part: migrations and 404s meet more often than by chance, but it is not shown {missing}."
+                "That a 404 begins with a second Decrypt holds in part: migrations and 404s meet more often than by chance, \
+                 but it is not shown {missing}."
             )
         }
-        Verdict::DoesNotHold => "It does not hold here: most migrations are not followed by a 404, and those that are \
-                                 are no more than chance makes."
+        Verdict::DoesNotHold => "That a 404 begins with a second Decrypt does not hold here: most migrations are not \
+                                 followed by one, and those that are are no more than chance makes."
             .to_owned(),
-        Verdict::TooFew if followed.of == 0 => "Nothing can be said: no migration happened on an instance that was \
-                                                watched, with the item there."
+        Verdict::TooFew if followed.of == 0 => "Whether a 404 begins with a second Decrypt cannot be said: no \
+                                                migration happened on an instance that was watched, with the item \
+                                                there."
             .to_owned(),
         Verdict::TooFew => format!(
-            "Too few to tell: {} under watch. About ten are needed, if all behave alike; more, if they do not.",
+            "Too few to tell whether a 404 begins with a second Decrypt: {} under watch. About ten are needed, if all behave alike; more, if they do not.",
             counted(followed.of, "migration", "migrations")
         ),
     }
