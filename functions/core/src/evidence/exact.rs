@@ -231,7 +231,7 @@ pub fn needed(first: (u64, f64), second: (u64, f64)) -> Option<f64> {
 
 /// Counts beyond 2^53 lose their last digits, which no rate shows.
 #[expect(clippy::cast_precision_loss, reason = "said above")]
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
@@ -242,7 +242,7 @@ fn ceiling(mean: f64) -> u64 {
 }
 
 /// The first of `from..to` for which `holds`, if it holds from somewhere on; else `to`.
-fn first(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> u64 {
+pub(super) fn first(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (from, to);
     while low < high {
         let middle = low + (high - low) / 2;
