@@ -222,11 +222,15 @@ class History:
         self.history, self.prefix = history, f"h{number}"
         self.name, self.steps = history["name"], history["steps"]
         parameters = file["parameters"] | {"Prefix": self.prefix}
+        # CloudWatch's model of the usual is not public: the history says what it has learned.
+        self.band = history.get("band")
+        if self.band:
+            parameters["MigrationRateMode"] = "anomaly"
         self.page = parameters["PageTopicArn"]
         period = str(history.get("period", parameters["PeriodSeconds"]))
         resources = Template(ROOT / "infra/alarms.yaml", parameters).resources()
         self.composites = [r for r in resources if r["Type"].endswith("CompositeAlarm")]
-        alarms = [r for r in resources if r["Type"].endswith("::Alarm") and "Threshold" in r]
+        alarms = [r for r in resources if r["Type"].endswith("::Alarm")]
         self.points = self.published(file["healthy"], history.get("data", {}), history.get("runs", "+"))
         self.well = self.published(file["healthy"], {}, "+")
         # Those of another period, and those of which nothing changes, are put once, and stay as they are.
@@ -260,7 +264,7 @@ class History:
         return points
 
     def series(self, alarm, now, points=None):
-        """What the alarm holds against its threshold, as far as it can be seen in a period."""
+        """What the alarm holds against its threshold, as far as it can be seen in a period; of a band's edge, how far above."""
 
         def seen(metric):
             dimension = "".join(d["Value"] + "/" for d in metric.get("Dimensions", []))
@@ -269,6 +273,9 @@ class History:
 
         lines, last = {}, None
         for line in alarm.get("Metrics", []):
+            if line["Id"] == alarm.get("ThresholdMetricId"):
+                edge = items(self.band, self.steps)
+                return {p: value - float(edge[p]) for p, value in lines[last].items()}
             last = line["Id"]
             lines[last] = math(line["Expression"], lines) if "Expression" in line else seen(line["MetricStat"]["Metric"])
         return lines[last] if lines else seen(alarm)
@@ -285,10 +292,12 @@ class History:
 
 
 def put(client, alarm, name, dimension, namespace):
-    """An alarm on the result of its metric math."""
+    """An alarm on the result of its metric math. What is above a band's edge is more than 0 above it."""
+    band = alarm["ComparisonOperator"] == "GreaterThanUpperThreshold"
+    comparison, threshold = ("GreaterThanThreshold", 0) if band else (alarm["ComparisonOperator"], alarm["Threshold"])
     client.put_metric_alarm(
         AlarmName=name, Namespace=namespace, MetricName="value", Dimensions=[dimension], Statistic="Maximum", Period=60,
-        ComparisonOperator=alarm["ComparisonOperator"], Threshold=float(alarm["Threshold"]),
+        ComparisonOperator=comparison, Threshold=float(threshold),
         EvaluationPeriods=int(alarm["EvaluationPeriods"]), DatapointsToAlarm=int(alarm["DatapointsToAlarm"]),
         TreatMissingData=alarm["TreatMissingData"],
     )  # fmt: skip

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What does the dashboard look like?
 
-    python3 tests/infra/look.py [--days N] [--instances N] [--seed N] [--step SECONDS] [--rows N] [--out FILE.png]
-                                [--hostile] [--release]
+    python3 tests/infra/look.py [--days N] [--instances N] [--scheduled PERCENT] [--seed N] [--step SECONDS]
+                                [--rows N] [--out FILE.png] [--hostile] [--release]
 
 It simulates an account, replays every run of the real function over it against the stand-in for AWS, takes the points that
 were put on the wire and the lines of the log, evaluates what `exposure catalogue --format dashboard` asks for (metric math
@@ -54,6 +54,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--instances", type=int, default=600)
+    parser.add_argument("--scheduled", type=int, default=60, help="of a hundred instances, how many live for one shift")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--step", type=int, default=900, help="seconds from run to run")
     parser.add_argument("--rows", type=int, default=0, help="how many rows of the grid to picture; 0 is all")
@@ -78,7 +79,8 @@ def main():
     subprocess.run([*build, "-p", "exposure-cli", "-p", "exposure-analyzer", "-p", "exposure-stand-in"], cwd=ROOT, check=True)
     folder.mkdir(exist_ok=True)
     programs = folder.parent / ("release" if options.release else "debug")
-    data = replayed(programs, folder, options.days, options.instances, options.seed, options.step, note)
+    simulated = {name: getattr(options, name) for name in ("days", "instances", "scheduled", "seed")}
+    data = replayed(programs, folder, simulated, options.step, note)
     store = Store(data["from"], data["to"])
     for namespace, name, stack, second, values in data["points"] + data["instances"]:
         store.put(namespace, name, renamed(stack, options.hostile), second, values)
@@ -98,7 +100,7 @@ def main():
     if not evidence or not all(insights.ask(query, records)[1] for query in evidence):
         raise Failed("the log has migrations, and the table of them is empty")
     told = (f"Drawn by tests/infra/look.py from {len(data['points']):,} points that the function published in {options.days} "
-            f"days of a simulated account of {options.instances} instances (seed {options.seed}), a run every {options.step} s. "
+            f"days of a simulated account of {options.instances} instances (seed {options.seed}, {options.scheduled} % scheduled), a run every {options.step} s. "
             "ImdsAbsent and ApiFallback are made up from the simulator's truth: no instance runs here, and no alarm is judged.")
     page = folder / "dashboard.html"
     page.write_text(draw.page(body, store, records, told))

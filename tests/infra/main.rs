@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "the live tests need more of it")]
 mod account;
 mod alarms;
+#[path = "../live/busy.rs"]
+mod busy;
 mod calls;
 mod dashboard;
 mod deployment;

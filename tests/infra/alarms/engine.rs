@@ -19,6 +19,9 @@ pub(crate) enum State {
     Unknown,
 }
 
+/// The upper edge of a band, which CloudWatch learns by a model that it does not publish: histories give it, as a metric.
+pub(crate) const BAND: &str = "band";
+
 /// A metric by the value of its dimension, empty for none, and its name.
 pub(crate) type Key = (String, String);
 
@@ -33,7 +36,8 @@ pub(crate) struct MetricAlarm {
     metrics: Vec<(String, Key)>,
     expressions: Vec<(String, String)>,
     comparison: String,
-    threshold: f64,
+    /// Nothing where a band is the threshold.
+    threshold: Option<f64>,
     periods: i64,
     datapoints: usize,
     missing: String,
@@ -82,17 +86,17 @@ fn key(metric: &Value) -> Key {
 }
 
 impl MetricAlarm {
-    /// The alarm of a resource; nothing for one against a band, which only CloudWatch knows.
-    pub(crate) fn of(resource: &Value) -> Option<Self> {
-        if resource["Threshold"].is_null() {
-            return None;
-        }
+    /// The alarm of a resource.
+    pub(crate) fn of(resource: &Value) -> Self {
+        let band = &resource["ThresholdMetricId"];
         let (mut metrics, mut expressions, mut period) = (Vec::new(), Vec::new(), &resource["Period"]);
         for line in resource["Metrics"].as_array().into_iter().flatten() {
             let id = plain(&line["Id"]);
             if line["Expression"].is_null() {
                 metrics.push((id, key(&line["MetricStat"]["Metric"])));
                 period = &line["MetricStat"]["Period"];
+            } else if *band == id {
+                assert!(plain(&line["Expression"]).starts_with("ANOMALY_DETECTION_BAND("), "{line}");
             } else {
                 expressions.push((id, plain(&line["Expression"])));
             }
@@ -100,21 +104,21 @@ impl MetricAlarm {
         if expressions.is_empty() {
             metrics.push(("value".to_owned(), key(resource)));
         }
-        Some(Self {
+        Self {
             name: plain(&resource["AlarmName"]),
             period: whole(period),
             actions: texts(&resource["AlarmActions"]),
             metrics,
             expressions,
             comparison: plain(&resource["ComparisonOperator"]),
-            threshold: number(&resource["Threshold"]),
+            threshold: band.is_null().then(|| number(&resource["Threshold"])),
             periods: whole(&resource["EvaluationPeriods"]),
             datapoints: usize::try_from(whole(&resource["DatapointsToAlarm"])).expect("a number"),
             missing: plain(&resource["TreatMissingData"]),
-        })
+        }
     }
 
-    /// The series that is held against the threshold, as it can be seen in a period.
+    /// The series that is held against the threshold, as it can be seen in a period; how far above it, of a band's edge.
     pub(crate) fn series(&self, visible: Visible<'_>, now: i64) -> Series {
         let mut lines: BTreeMap<String, Series> =
             self.metrics.iter().map(|(id, key)| (id.clone(), visible(key, now))).collect();
@@ -124,14 +128,20 @@ impl MetricAlarm {
             lines.insert(id.clone(), series);
             last.clone_from(id);
         }
-        lines.remove(&last).expect("a line")
+        let series = lines.remove(&last).expect("a line");
+        if self.threshold.is_some() {
+            return series;
+        }
+        let edge = visible(&(String::new(), BAND.to_owned()), now);
+        series.into_iter().filter_map(|(period, value)| Some((period, value - edge.get(&period)?))).collect()
     }
 
     fn breaches(&self, value: f64) -> bool {
-        match self.comparison.as_str() {
-            "GreaterThanOrEqualToThreshold" => value >= self.threshold,
-            "LessThanThreshold" => value < self.threshold,
-            other => panic!("unknown: {other}"),
+        match (self.comparison.as_str(), self.threshold) {
+            ("GreaterThanOrEqualToThreshold", Some(threshold)) => value >= threshold,
+            ("LessThanThreshold", Some(threshold)) => value < threshold,
+            ("GreaterThanUpperThreshold", None) => value > 0.0,
+            (other, _) => panic!("unknown: {other}"),
         }
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::engine::{Acting, Composite, Key, MetricAlarm, State};
+use super::engine::{Acting, BAND, Composite, Key, MetricAlarm, State};
 use super::math::Series;
+use super::template::Template;
 
 /// The file of the histories.
 #[derive(Deserialize)]
@@ -38,6 +39,9 @@ pub(crate) struct History {
     /// Metrics that are not healthy: values, `-` for none, `7~2` for one that shows two periods late.
     #[serde(default)]
     data: BTreeMap<String, String>,
+    /// The upper edge of the band that CloudWatch has learned; the alarms are then those of `MigrationRateMode=anomaly`.
+    #[serde(default)]
+    band: Option<String>,
     /// The states (`O`, `A`, `I` for insufficient data) of the alarms that are not always OK.
     pub(crate) states: BTreeMap<String, String>,
     /// How often each notifies: 1, or it would not be here.
@@ -81,6 +85,9 @@ fn key(name: &str) -> Key {
     (dimension.to_owned(), metric.to_owned())
 }
 
+/// A template's resources without and with a band.
+pub(crate) type Resources = [BTreeMap<String, Value>; 2];
+
 /// When each point shows: value and period of showing, by period.
 type Published = BTreeMap<Key, Vec<Option<(f64, i64)>>>;
 
@@ -104,14 +111,26 @@ impl Histories {
             });
             published.insert(key(name.trim_start_matches("AWS/")), points.collect());
         }
+        if let Some(band) = &history.band {
+            let edge = (0..).zip(items(band, history.steps)).map(|(period, edge)| Some((edge.parse().ok()?, period)));
+            published.insert(key(BAND), edge.collect());
+        }
         for name in history.data.keys() {
             assert!(self.healthy.contains_key(name), "{}: {name} is not among the healthy", history.name);
         }
         published
     }
 
+    /// The resources of a template, by whether the migration rate is held against a band.
+    pub(crate) fn resources(&self, template: &Value) -> Resources {
+        let mut anomaly = self.parameters.clone();
+        anomaly.insert("MigrationRateMode".to_owned(), "anomaly".to_owned());
+        [&self.parameters, &anomaly].map(|parameters| Template::new(template.clone(), parameters).resources())
+    }
+
     /// Plays a history against the alarms of a template, given by its resources.
-    pub(crate) fn play(&self, history: &History, resources: &BTreeMap<String, Value>) -> Outcome {
+    pub(crate) fn play(&self, history: &History, resources: &Resources) -> Outcome {
+        let resources = &resources[usize::from(history.band.is_some())];
         let published = self.published(history);
         let seen = |key: &Key, now: i64| -> Series {
             let points = published.get(key).unwrap_or_else(|| panic!("{key:?} is not among the healthy"));
@@ -121,7 +140,7 @@ impl Histories {
         let of = |kind: &'static str| resources.values().filter(move |resource| resource["Type"] == kind);
         let run: i64 = self.parameters["PeriodSeconds"].parse().expect("seconds");
         let step = history.period.unwrap_or(run);
-        let alarms: Vec<MetricAlarm> = of("AWS::CloudWatch::Alarm").filter_map(MetricAlarm::of).collect();
+        let alarms: Vec<MetricAlarm> = of("AWS::CloudWatch::Alarm").map(MetricAlarm::of).collect();
         let composites: Vec<Composite> = of("AWS::CloudWatch::CompositeAlarm").map(Composite::of).collect();
         let beginning = if history.new { State::Unknown } else { State::Ok };
         let names = alarms.iter().map(|alarm| &alarm.name).chain(composites.iter().map(|alarm| &alarm.name));

@@ -89,9 +89,10 @@ def seconds(text):
     return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
-def replayed(programs, folder, days, instances, seed, step, note):
-    """The data of a replay: its window, the points on the wire, the lines of the log. Kept for the next look."""
-    kept = folder / f"replay-{days}-{instances}-{seed}-{step}.json.gz"
+def replayed(programs, folder, simulated, step, note):
+    """The data of a replay of what `exposure simulate` makes with these settings: its window, the points on the wire, the
+    lines of the log. Kept for the next look."""
+    kept = folder / f"replay-{'-'.join(map(str, simulated.values()))}-{step}.json.gz"
     if kept.exists():
         note(f"looks at the replay that was kept: {kept}")
         return json.loads(gzip.decompress(kept.read_bytes()))
@@ -99,8 +100,8 @@ def replayed(programs, folder, days, instances, seed, step, note):
     for place in (account, home):
         shutil.rmtree(place, ignore_errors=True)
     home.mkdir(parents=True)
-    size = ["--days", str(days), "--instances", str(instances), "--seed", str(seed)]
-    subprocess.run([programs / "exposure", "simulate", account, *size], check=True, capture_output=True)
+    settings = [word for name, value in simulated.items() for word in (f"--{name}", str(value))]
+    subprocess.run([programs / "exposure", "simulate", account, *settings], check=True, capture_output=True)
     truth = json.loads((account / "truth.json").read_text())
     begin, end = (seconds(truth["window"][name]) for name in ("from", "to"))
     data = {"from": begin - begin % step, "to": end + 3_600, "log": [], "instances": on_instances(truth, end, step)}
