@@ -1,14 +1,15 @@
 //! A simulated account, the stand-in that shows it, and the function that looks at it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use exposure_stand_in::{Account, Clock, Delivery, Options, Quota, StandIn};
-use exposure_tests::{account, bootstrap};
+use exposure_tests::{account, bootstrap, truth};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
+use crate::busy;
 use crate::runtime::Function;
 
 /// Where the simulator's fleet lives.
@@ -38,17 +39,22 @@ impl Stage {
 
     /// With records that are delivered so.
     pub(crate) fn delivered(arguments: &[&str], delivery: &Delivery) -> Self {
+        Self::of(account(arguments), delivery)
+    }
+
+    /// In which other software makes so many Decrypts a minute in the later half of its time.
+    pub(crate) fn busy(arguments: &[&str], per_minute: i64) -> Self {
         let account = account(arguments);
+        let (from, to) = window(account.path());
+        busy::decrypts(account.path(), (i64::midpoint(from, to), to), per_minute);
+        Self::of(account, &Delivery::default())
+    }
+
+    fn of(account: TempDir, delivery: &Delivery) -> Self {
         let shown = Arc::new(Account::load(account.path(), delivery).expect("an account"));
         let options = Options { lookup_quota: Quota::none(), clock: Clock::AtEnd, ..Options::default() };
         let stand_in = StandIn::start(Arc::clone(&shown), options).expect("a stand-in");
-        let truth: Value =
-            serde_json::from_slice(&std::fs::read(account.path().join("truth.json")).expect("truth")).expect("JSON");
-        let second = |name: &str| {
-            let time = truth["window"][name].as_str().expect("a time").to_owned();
-            time.parse::<jiff::Timestamp>().expect("a time").as_second()
-        };
-        let window = (second("from"), second("to"));
+        let window = window(account.path());
         let regions = std::fs::read_dir(account.path().join("AWSLogs").join(ACCOUNT).join("CloudTrail"))
             .expect("regions")
             .map(|entry| entry.expect("a region").file_name().to_string_lossy().into_owned())
@@ -125,4 +131,14 @@ impl Stage {
         let shown = self.shown.lock().expect("no panic before");
         latest.into_iter().filter(|(key, _)| shown.get(key).is_some_and(|(at, _)| *at == second)).collect()
     }
+}
+
+/// The first record of an account and the last, in seconds.
+fn window(account: &Path) -> (i64, i64) {
+    let truth = truth(account);
+    let second = |name: &str| {
+        let time: jiff::Timestamp = truth["window"][name].as_str().expect("a time").parse().expect("a time");
+        time.as_second()
+    };
+    (second("from"), second("to"))
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests fails the test")]
 
 mod account;
+mod busy;
 mod chaos;
 mod killed;
 mod open_facts;

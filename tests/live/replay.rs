@@ -49,7 +49,7 @@ fn a_replay_from_the_queue_ends_as_the_analysis_of_the_files() {
 }
 
 /// A setting of a longer replay, such as `REPLAY_DAYS=14 REPLAY_STEP=300 cargo test --release --test live replay`.
-fn setting(name: &str, default: &str) -> String {
+pub(crate) fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 

@@ -258,11 +258,12 @@ impl Account {
         self.repeats = draws.duplicate_share > 0.0;
         let mut copies = Vec::new();
         for record in &mut self.records {
-            record.delivered = record.at + draws.delay(&record.event_id);
+            let late_share = draws.late_share_of(&record.name);
+            record.delivered = record.at + draws.delay(&record.event_id, late_share);
             if record.origin == Origin::Again {
                 record.delivered += draws.max_delay;
             } else if record.origin == Origin::Filed
-                && let Some(delay) = draws.second_delay(&record.event_id)
+                && let Some(delay) = draws.second_delay(&record.event_id, late_share)
             {
                 let (origin, delivered) = (Origin::Again, record.at + delay);
                 copies.push(Record { origin, delivered, file: NO_FILE, ..record.clone() });
@@ -280,7 +281,7 @@ impl Account {
             if crate::digest::draw_share(draws.seed, &format!("{} late", file.key)) < draws.late_share {
                 file.delivered += draw_between(draws.seed, &file.key, 300.min(draws.late_max), draws.late_max);
             }
-            if let Some(delay) = draws.second_delay(&file.key) {
+            if let Some(delay) = draws.second_delay(&file.key, draws.late_share) {
                 let delivered = filed + delay;
                 again.push(TrailFile {
                     key: renamed(&file.key, delivered, draws.seed),

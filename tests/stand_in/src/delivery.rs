@@ -27,6 +27,9 @@ pub struct Draws {
     pub max_delay: i64,
     /// The share of records, and of log files, that are late.
     pub late_share: f64,
+    /// The share of records other than Decrypts that are late, where it is another: what explains a Decrypt then comes
+    /// after it.
+    pub late_causes: Option<f64>,
     /// The longest delay of what is late, in seconds.
     pub late_max: i64,
     /// The share of records, and of log files, that are delivered twice.
@@ -35,14 +38,27 @@ pub struct Draws {
 
 impl Default for Draws {
     fn default() -> Self {
-        Self { seed: 1, min_delay: 60, max_delay: 300, late_share: 0.0, late_max: 6 * 3600, duplicate_share: 0.0 }
+        Self {
+            seed: 1,
+            min_delay: 60,
+            max_delay: 300,
+            late_share: 0.0,
+            late_causes: None,
+            late_max: 6 * 3600,
+            duplicate_share: 0.0,
+        }
     }
 }
 
 impl Draws {
-    /// The delay of what has this ID.
-    pub(crate) fn delay(&self, id: &str) -> i64 {
-        if draw_share(self.seed, &format!("{id} late")) < self.late_share {
+    /// The share of the events of this name that are late.
+    pub(crate) fn late_share_of(&self, event_name: &str) -> f64 {
+        self.late_causes.filter(|_| event_name != "Decrypt").unwrap_or(self.late_share)
+    }
+
+    /// The delay of what has this ID, one of those of which such a share is late.
+    pub(crate) fn delay(&self, id: &str, late_share: f64) -> i64 {
+        if draw_share(self.seed, &format!("{id} late")) < late_share {
             draw_between(self.seed, id, self.max_delay.min(self.late_max), self.late_max)
         } else {
             draw_between(self.seed, id, self.min_delay.min(self.max_delay), self.max_delay)
@@ -50,9 +66,10 @@ impl Draws {
     }
 
     /// The delay of its second delivery, if there is one.
-    pub(crate) fn second_delay(&self, id: &str) -> Option<i64> {
+    pub(crate) fn second_delay(&self, id: &str, late_share: f64) -> Option<i64> {
         let twice = draw_share(self.seed, &format!("{id} twice")) < self.duplicate_share;
-        twice.then(|| self.delay(id) + draw_between(self.seed, &format!("{id} second"), 1, self.late_max.max(1)))
+        let between = || draw_between(self.seed, &format!("{id} second"), 1, self.late_max.max(1));
+        twice.then(|| self.delay(id, late_share) + between())
     }
 }
 
@@ -63,11 +80,18 @@ mod tests {
     #[test]
     fn delays_keep_their_limits() {
         let draws = Draws { late_share: 0.1, duplicate_share: 0.05, ..Draws::default() };
-        let delays: Vec<i64> = (0..2000).map(|n| draws.delay(&n.to_string())).collect();
-        assert!(delays.iter().all(|delay| (60..=6 * 3600).contains(delay)));
-        let late = delays.iter().filter(|delay| **delay > 300).count();
-        assert!((120..280).contains(&late), "{late}");
-        let twice = (0..2000).filter(|n| draws.second_delay(&n.to_string()).is_some()).count();
+        let late = |draws: &Draws, name: &str| {
+            let share = draws.late_share_of(name);
+            let delays: Vec<i64> = (0..2000).map(|n| draws.delay(&n.to_string(), share)).collect();
+            assert!(delays.iter().all(|delay| (60..=6 * 3600).contains(delay)));
+            delays.iter().filter(|delay| **delay > 300).count()
+        };
+        assert!((120..280).contains(&late(&draws, "Decrypt")), "{}", late(&draws, "Decrypt"));
+        assert_eq!(late(&draws, "Decrypt"), late(&draws, "CreateGrant"));
+        let twice = (0..2000).filter(|n| draws.second_delay(&n.to_string(), 0.1).is_some()).count();
         assert!((50..150).contains(&twice), "{twice}");
+        let causes = Draws { late_causes: Some(0.7), ..draws.clone() };
+        assert_eq!(late(&causes, "Decrypt"), late(&draws, "Decrypt"));
+        assert!((1250..1450).contains(&late(&causes, "CreateGrant")), "{}", late(&causes, "CreateGrant"));
     }
 }

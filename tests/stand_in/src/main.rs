@@ -13,7 +13,7 @@ const USAGE: &str = "usage: stand-in --account DIR [--port P] [--clock SECONDS|s
   --quota     the limit of LookupEvents, 2 a second: none, by the system's clock (the default), or by the stand-in's own
               with so many requests saved up at most
   --delivery  \"as-filed\" (the default), or {\"drawn\": {\"seed\": 1, \"min_delay\": 60, \"max_delay\": 300,
-              \"late_share\": 0.0, \"late_max\": 21600, \"duplicate_share\": 0.0}}";
+              \"late_share\": 0.0, \"late_causes\": null, \"late_max\": 21600, \"duplicate_share\": 0.0}}";
 
 fn main() -> ExitCode {
     match run() {
