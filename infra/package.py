@@ -100,7 +100,7 @@ def build(work, targets, version, out):
     return files
 
 
-def elsewhere(targets, folder, cargo_home):
+def elsewhere(targets, folder):
     """The archives of a build from a copy of the sources, in another folder, by somebody else as far as that goes."""
     root = folder / "a-copy-of-the-sources"
     listed = said("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
@@ -108,13 +108,8 @@ def elsewhere(targets, folder, cargo_home):
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, root / name)
-    home, cargo = folder / "home", folder / "cargo"
+    home, cargo = folder / "home", os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
     home.mkdir()
-    # The crates as they were loaded are shared, and unpacked anew.
-    (cargo / "registry").mkdir(parents=True)
-    for name in ("registry/index", "registry/cache", "config.toml", "credentials.toml"):
-        if (cargo_home / name).exists():
-            (cargo / name).symlink_to(cargo_home / name)
     rustup = os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup"
     environment = os.environ | {
         "HOME": str(home), "CARGO_HOME": str(cargo), "RUSTUP_HOME": str(rustup), "CARGO_TARGET_DIR": str(folder / "built"),
@@ -180,9 +175,8 @@ def main():
     files = build(folder / "package", targets, version, options.out or folder / "package/dist")
     report(files)
     if options.check:
-        cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
         with tempfile.TemporaryDirectory() as place:
-            found = list(differences(files, elsewhere(targets, Path(place).resolve(), cargo_home)))
+            found = list(differences(files, elsewhere(targets, Path(place).resolve())))
         for line in found:
             note(f"not the same: {line}")
         if found:

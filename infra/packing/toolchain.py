@@ -17,7 +17,7 @@ PACKAGES = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"]
 GLIBC = (2, 26)
 CRATES = ["exposure-analyzer", "exposure-cli", "exposure-lifecycle"]
 # What cargo and rustup need to know to reach their registries. Nothing else of the environment has a say.
-KEPT = ("PATH", "HOME", "CARGO_HOME", "RUSTUP_", "TMPDIR", "SSL_CERT_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_",
+KEPT = ("PATH", "HOME", "CARGO_HOME", "RUSTUP_", "SSL_CERT_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_",
         "CARGO_SOURCE_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -76,8 +76,15 @@ class Toolchain:
         self.root, self.work = root, work
         self.build = work / "build"
         kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
-        self.cargo_home = Path(kept.get("CARGO_HOME") or Path.home() / ".cargo")
+        self.shared = Path(kept.get("CARGO_HOME") or Path.home() / ".cargo")
+        # Import libraries for Windows are linked in the order of their paths, wherever that is. Those of crates, of Zig
+        # and of rustc lie here, in folders whose order among each other is always the same.
+        self.cargo_home, temporary = work / "cargo", work / "tmp"
+        for folder in (self.cargo_home / "registry", temporary):
+            folder.mkdir(parents=True, exist_ok=True)
         self.environment = kept | {
+            "CARGO_HOME": str(self.cargo_home),
+            "TMPDIR": str(temporary),
             "PATH": f"{work / 'tools/bin'}{os.pathsep}{kept['PATH']}",
             "RUSTUP_TOOLCHAIN": RUST,
             # Of no commit: where only documents change, programs stay what they are.
@@ -93,6 +100,10 @@ class Toolchain:
 
     def fetch(self, targets):
         """Compilers, linkers, standard libraries and crates, as far as they are not there yet."""
+        # Crates that were loaded before are not loaded again, but unpacked here.
+        for name in ("registry/index", "registry/cache", "config.toml", "credentials.toml"):
+            if (self.shared / name).exists() and not (self.cargo_home / name).exists():
+                (self.cargo_home / name).symlink_to(self.shared / name)
         done = self.work / "tools/packages.json"
         if not done.exists() or json.loads(done.read_text()) != PACKAGES:
             print("package: installs", *PACKAGES, file=sys.stderr)
@@ -137,7 +148,7 @@ class Toolchain:
         run("cargo", "zigbuild", "--locked", "--release", "--quiet", "--bins", "--target", triple, *packages,
             cwd=self.root, env=environment)
         programs, sysroot = {}, self.rustc()[0]
-        private = {str(place) for place in (self.root, self.build, self.cargo_home, sysroot, Path.home()) if place != Path("/")}
+        private = {str(place) for place in (self.root, self.work, self.shared, sysroot, Path.home()) if place != Path("/")}
         for name in ("bootstrap", "exposure", "lifecycle-check"):
             file = self.build / target.triple / "release" / target.program(name)
             content = file.read_bytes()

@@ -88,10 +88,11 @@ fn calm(source: &str) -> ((Value, BTreeMap<String, f64>), Vec<Value>) {
 
 /// Bad days of a source.
 struct Storm {
+    /// They go before what they look at.
+    functions: [Function; 2],
     stage: Stage,
     source: &'static str,
     dice: Dice,
-    functions: [Function; 2],
     totals: Values,
     killed: u32,
     failed: u32,
@@ -104,7 +105,7 @@ impl Storm {
         let stage = stage(Draws { late_share: 0.25, late_causes, duplicate_share: 0.25, ..Draws::default() });
         let functions = [(); 2].map(|()| Stage::function(&variables(&stage, source)));
         let dice = Dice(0x9e37_79b9_7f4a_7c15);
-        Self { stage, source, dice, functions, totals: Values::new(), killed: 0, failed: 0, calls: (0, 0) }
+        Self { functions, stage, source, dice, totals: Values::new(), killed: 0, failed: 0, calls: (0, 0) }
     }
 
     /// What the schedule makes of one of its times: the answer of a run that went well by itself.
