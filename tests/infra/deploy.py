@@ -84,6 +84,26 @@ def take_what_is_packed():
         (built / template.name).write_text(text)
 
 
+def resources_of(text):
+    """The names of a template's resources, loops among them."""
+    inside = re.search(r"(?ms)^Resources:\n(.*?)(?=^\w|\Z)", text)[1]
+    return sorted(re.findall(r"(?m)^  ([\w:]+):$", inside))
+
+
+def hand_on_nested_stacks(stage):
+    """Packs what is built as `sam deploy` does, and looks at what CloudFormation would get of the nested stacks: their own
+    resources and loops. SAM takes loops only where it is told to."""
+    stage.s3.create_bucket(Bucket="packed", CreateBucketConfiguration={"LocationConstraint": REGION})
+    packed, told = stage.folder / "packed.yaml", [word for word in stage.commands["deploy"] if word == "--language-extensions"]
+    where = ["--template-file", ROOT / ".aws-sam/build/template.yaml", "--output-template-file", packed]
+    stage.execute(list(map(str, ["sam", "package", *told, *where, "--s3-bucket", "packed"])))
+    keys = [url.rsplit("/", 1)[1] for url in re.findall(r"TemplateURL: (\S+)", packed.read_text())]
+    found = [stage.s3.get_object(Bucket="packed", Key=key)["Body"].read().decode() for key in keys]
+    there = [(ROOT / "infra" / name).read_text() for name in ("alarms.yaml", "dashboard.yaml")]
+    demand("resources of the nested stacks", sorted(map(resources_of, found)), sorted(map(resources_of, there)))
+    demand("loops", any("Fn::ForEach::StackAlarms" in names for names in map(resources_of, found)))
+
+
 def leave_out_what_is_refused():
     """Takes out of the built template what ministack refuses though its condition does not hold, and the nested stacks,
     whose templates' addresses on loopback `sam delete` does not know for S3's."""
@@ -160,7 +180,10 @@ class Stage:
     def run(self, name, parameters=None, **variables):
         """Runs a command of the README: what it prints."""
         command = self.commands[name] if parameters is None else with_parameters(self.commands[name], parameters)
-        how = {"capture_output": True, "text": True, "timeout": 600, "cwd": ROOT, "env": self.environment | variables}
+        return self.execute(command, **variables)
+
+    def execute(self, command, **variables):
+        how = {"capture_output": True, "text": True, "timeout": 1_800, "cwd": ROOT, "env": self.environment | variables}
         done = subprocess.run(command, **how)
         with open(self.folder / "commands.log", "a") as log:
             print("$", shlex.join(command), done.stdout, done.stderr, sep="\n", file=log)
@@ -406,7 +429,9 @@ def main():
             stage = Stage(folder, [sam, programs], stack.enter_context(ministack(folder, programs, "false")))
             build = take_what_is_packed if packed else lambda: built or stage.run("build", {"Architecture": "x86_64"})
             name = "there is a packed function" if packed else "sam build makes the function" + " (before)" * built
-            if tally.check(name, build) and tally.check("the template is made fit for ministack", leave_out_what_is_refused):
+            nested = ("sam package hands on the nested stacks with their loops", lambda: hand_on_nested_stacks(stage))
+            fit = ("the template is made fit for ministack", leave_out_what_is_refused)
+            if tally.check(name, build) and tally.check(*nested) and tally.check(*fit):
                 story = Open(stage, exposure, stand_in, stack)
                 for check in checks_of(Open):
                     if not tally.check(check.__doc__, check, story):

@@ -13,6 +13,7 @@ target folder.
 """
 
 import fnmatch
+import json
 import os
 import re
 import shutil
@@ -107,6 +108,28 @@ def actions_exist(template):
         demand("there are actions", seen > 0)
 
 
+def loops_are_read_alike(template):
+    """AWS's own reading of the loops, which the SAM CLI brings, names the same alarms as the one that the histories are
+    played with, and makes the same rule of the loop within a text."""
+    from alarm_logic import Template
+    from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+
+    given = json.loads((ROOT / "tests/infra/alarm_histories.json").read_text())["parameters"]
+    for stacks in ("Nighttime,Daytime", "a", "a,b,c,d,e,f,g,h"):
+        parameters = given | {"Stacks": stacks}
+        read, _ = SamLocalStackProvider.get_stacks(
+            str(template), parameter_overrides=parameters, language_extensions_enabled=True
+        )
+        # SAM leaves what has a condition.
+        made = [made["Properties"] for made in read[0].template_dict["Resources"].values() if "Condition" not in made]
+        theirs = {alarm["AlarmName"]: alarm for alarm in made if "AlarmName" in alarm}
+        ours = {alarm["AlarmName"]: alarm for alarm in Template(template, parameters).resources() if "AlarmName" in alarm}
+        demand(f"alarms of {stacks} that only SAM names", sorted(theirs.keys() - ours.keys()), [])
+        demand(f"alarms of {stacks}", len(theirs) > 10 + 5 * len(stacks.split(",")))
+        name = f"{given['Prefix']}-listed-stacks"
+        demand(f"the rule for {stacks}", theirs[name]["AlarmRule"], ours[name]["AlarmRule"])
+
+
 def main():
     folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "infra"
     work = target() / "infra"
@@ -125,6 +148,8 @@ def main():
         tally.check(f"checkov {name}", checkov, scanner, template)
         tally.check(f"every exception in {name} has its reason", exceptions_have_reasons, template)
         tally.check(f"every action in {name} exists", actions_exist, template)
+        if "Fn::ForEach" in template.read_text():
+            tally.check(f"the loops of {name} are read alike", loops_are_read_alike, template)
     for name, parameters in WAYS.items():
         what = ", ".join(f"{name}={value}" for name, value in parameters.items())
         made = lambda name=name, parameters=parameters: checkov(scanner, way(folder, ways / name, parameters))
