@@ -41,6 +41,8 @@ HERE = {"Architecture": "x86_64", "PeriodMinutes": "2", "CreateAlarms": "false",
 # The kinds of the simulated instances that become members.
 KINDS = {"Nighttime": ("live-migrated", "clean"), "Daytime": ("clean",)}
 READER = f"arn:aws:iam::{MEMBER}:role/migration-exposure-reader"
+# What `sam build` leaves, and a copy of it before anything was taken out.
+BUILT, WHOLE = ROOT / ".aws-sam/build/template.yaml", ROOT / ".aws-sam/build/whole.yaml"
 BLOCKS = ["build", "deploy", "forwarding", "log", "look", "member", "outputs", "page", "remove"]
 CANNOT = (
     "the scheduled time in the input: ministack does not fill it in, so that {} is sent here, which means now",
@@ -78,6 +80,7 @@ def take_what_is_packed():
     demand("packed functions", len(archives), 1)
     built = ROOT / ".aws-sam/build"
     built.mkdir(parents=True, exist_ok=True)
+    WHOLE.unlink(missing_ok=True)
     for template in (ROOT / "infra").glob("*.yaml"):
         text, found = re.subn(r"(?m)^      CodeUri: \.\.$", f"      CodeUri: {archives[0]}", template.read_text())
         demand(f"functions in {template.name}", found, 1 if template.name == "template.yaml" else 0)
@@ -95,10 +98,14 @@ def hand_on_nested_stacks(stage):
     resources and loops. SAM takes loops only where it is told to."""
     stage.s3.create_bucket(Bucket="packed", CreateBucketConfiguration={"LocationConstraint": REGION})
     packed, told = stage.folder / "packed.yaml", [word for word in stage.commands["deploy"] if word == "--language-extensions"]
-    where = ["--template-file", ROOT / ".aws-sam/build/template.yaml", "--output-template-file", packed]
+    whole = next(path for path in (WHOLE, BUILT) if path.exists())
+    where = ["--template-file", whole, "--output-template-file", packed]
     stage.execute(list(map(str, ["sam", "package", *told, *where, "--s3-bucket", "packed"])))
     keys = [url.rsplit("/", 1)[1] for url in re.findall(r"TemplateURL: (\S+)", packed.read_text())]
     found = [stage.s3.get_object(Bucket="packed", Key=key)["Body"].read().decode() for key in keys]
+    for thing in stage.s3.list_objects_v2(Bucket="packed")["Contents"]:
+        stage.s3.delete_object(Bucket="packed", Key=thing["Key"])
+    stage.s3.delete_bucket(Bucket="packed")
     there = [(ROOT / "infra" / name).read_text() for name in ("alarms.yaml", "dashboard.yaml")]
     demand("resources of the nested stacks", sorted(map(resources_of, found)), sorted(map(resources_of, there)))
     demand("loops", any("Fn::ForEach::StackAlarms" in names for names in map(resources_of, found)))
@@ -107,12 +114,13 @@ def hand_on_nested_stacks(stage):
 def leave_out_what_is_refused():
     """Takes out of the built template what ministack refuses though its condition does not hold, and the nested stacks,
     whose templates' addresses on loopback `sam delete` does not know for S3's."""
-    built = ROOT / ".aws-sam/build/template.yaml"
-    text = built.read_text()
+    text = BUILT.read_text()
+    if not WHOLE.exists():
+        WHOLE.write_text(text)
     for name in ("RecordBusPolicy", "Alarms", "Dashboard"):
         text, found = re.subn(rf"(?m)^  {name}:\n    Type: .*\n(?:    .*\n)+", "", text)
         demand(f"resources {name}", found <= 1)
-    built.write_text(text)
+    BUILT.write_text(text)
 
 
 def free_port():

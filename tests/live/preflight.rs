@@ -8,11 +8,19 @@ use serde_json::{Value, json};
 
 use crate::account::{ACCOUNT, Stage};
 
-/// An account of which the last day has just ended.
+/// An account of which the last day has just ended. It lies where it is about eleven in the morning: whenever this runs,
+/// a stack has scaled out some hours ago.
 fn stage() -> Stage {
-    let start = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(25);
+    let now = jiff::Timestamp::now();
+    let start = now - jiff::SignedDuration::from_hours(25);
     let start = jiff::Timestamp::from_second(start.as_second()).expect("a time").to_string();
-    let stage = Stage::new(&["--days", "1", "--instances", "48", "--start", &start]);
+    let hour = now.as_second().div_euclid(3_600) % 24;
+    // The sign of these names says how far it is to Greenwich (tz database, `etcetera`).
+    let zone = match (11 - hour + 12).rem_euclid(24) - 12 {
+        0 => "Etc/GMT".to_owned(),
+        ahead => format!("Etc/GMT{:+}", -ahead),
+    };
+    let stage = Stage::new(&["--days", "1", "--instances", "48", "--start", &start, "--time-zone", &zone]);
     stage.stand_in.set_clock(jiff::Timestamp::now().as_second());
     stage
 }
