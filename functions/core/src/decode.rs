@@ -13,7 +13,7 @@ pub use record::Identification;
 use crate::ids::Source;
 use crate::observation::Observation;
 use crate::time::Timestamp;
-use record::{Fields, text};
+use record::Fields;
 
 /// What one record means here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,13 +160,13 @@ pub(crate) fn read_from(record: &[u8], known: Option<&Source>) -> Reading {
 }
 
 fn decode_fields(fields: &Fields<'_>) -> Decoded {
-    let (Some(source), Some(name)) = (text(fields.event_source), text(fields.event_name)) else {
+    let (Some(source), Some(name)) = (fields.event_source.text(), fields.event_name.text()) else {
         return Decoded::NOTHING;
     };
-    match (&*source, &*name) {
+    match (source, name) {
         ("kms.amazonaws.com", "Decrypt") => kms::decrypt(fields),
         ("kms.amazonaws.com", "CreateGrant") => kms::create_grant(fields),
-        ("ec2.amazonaws.com" | "autoscaling.amazonaws.com", name) => calls::decode(&source, name, fields),
+        ("ec2.amazonaws.com" | "autoscaling.amazonaws.com", name) => calls::decode(source, name, fields),
         _ => Decoded::NOTHING,
     }
 }

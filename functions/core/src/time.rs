@@ -127,33 +127,31 @@ impl DayClock {
     /// The time that `text` names, if it names one.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<Timestamp> {
-        let Some((&[d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, b'T'], rest)) = text.split_first_chunk() else {
-            return other_than_usual(text);
-        };
-        let second = match rest.split_first_chunk() {
-            Some((clock, b"Z")) => second_of_day(*clock),
-            _ => None,
-        };
-        let Some(second) = second else { return other_than_usual(text) };
-        // Two numbers are compared faster than ten bytes.
-        let day = (u64::from_le_bytes([d0, d1, d2, d3, d4, d5, d6, d7]), u16::from_le_bytes([d8, d9]));
-        if day != self.day {
-            self.begin_day(text, day)?;
+        match of_a_day(text) {
+            Some((day, second)) if day == self.day => Some(Timestamp(self.midnight + second)),
+            _ => self.other_than_usual(text),
         }
-        Some(Timestamp(self.midnight + second))
     }
 
     #[cold]
-    fn begin_day(&mut self, text: &[u8], day: (u64, u16)) -> Option<()> {
-        let midnight = format!("{}T00:00:00Z", std::str::from_utf8(text.get(..10)?).ok()?);
-        (self.midnight, self.day) = (Timestamp::parse(&midnight)?.0, day);
-        Some(())
+    fn other_than_usual(&mut self, text: &[u8]) -> Option<Timestamp> {
+        let time = Timestamp::parse(std::str::from_utf8(text).ok()?)?;
+        if let Some((day, second)) = of_a_day(text) {
+            (self.day, self.midnight) = (day, time.0 - second);
+        }
+        Some(time)
     }
 }
 
-#[cold]
-fn other_than_usual(text: &[u8]) -> Option<Timestamp> {
-    Timestamp::parse(std::str::from_utf8(text).ok()?)
+/// The day as it is written, as numbers, which are compared faster than ten bytes; and the second of it. Nothing where
+/// it is not written as usual; whether there is such a day is not looked at.
+#[inline]
+fn of_a_day(text: &[u8]) -> Option<((u64, u16), i64)> {
+    let &[d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, b'T', ref clock @ .., b'Z'] = text.as_array::<20>()? else {
+        return None;
+    };
+    let day = (u64::from_le_bytes([d0, d1, d2, d3, d4, d5, d6, d7]), u16::from_le_bytes([d8, d9]));
+    Some((day, second_of_day(*clock)?))
 }
 
 /// The second that a time of day like `06:16:59` names, read all at once.

@@ -19,16 +19,16 @@ use super::caller::UserIdentity;
 /// counts as it came last, as in other JSON readers; unknown keys are normal.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
-    pub(super) event_source: Option<&'a RawValue>,
-    pub(super) event_name: Option<&'a RawValue>,
-    pub(super) event_time: Option<&'a RawValue>,
-    pub(super) event_id: Option<&'a RawValue>,
-    pub(super) shared_event_id: Option<&'a RawValue>,
-    pub(super) request_id: Option<&'a RawValue>,
-    pub(super) aws_region: Option<&'a RawValue>,
-    pub(super) recipient_account_id: Option<&'a RawValue>,
+    pub(super) event_source: Field<'a>,
+    pub(super) event_name: Field<'a>,
+    pub(super) event_time: Field<'a>,
+    pub(super) event_id: Field<'a>,
+    pub(super) shared_event_id: Field<'a>,
+    pub(super) request_id: Field<'a>,
+    pub(super) aws_region: Field<'a>,
+    pub(super) recipient_account_id: Field<'a>,
     pub(super) error_code: Option<&'a RawValue>,
-    pub(super) event_category: Option<&'a RawValue>,
+    pub(super) event_category: Field<'a>,
     pub(super) user_identity: Option<&'a RawValue>,
     pub(super) request_parameters: Option<&'a RawValue>,
     pub(super) response_elements: Option<&'a RawValue>,
@@ -93,23 +93,81 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// The fields, where the caller is one that can be read; it is then not read again.
-struct WithCaller<'a>(Fields<'a>);
+/// What stands under a key that should have a string.
+#[derive(Default)]
+pub(super) enum Field<'a> {
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    /// Something else.
+    Other,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for WithCaller<'a> {
+impl<'a> Field<'a> {
+    fn of(raw: &'a RawValue) -> Self {
+        serde_json::from_str(raw.get()).map_or(Self::Other, |Text(text)| Self::Text(text))
+    }
+
+    /// The string, if it is one and not empty.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    fn is_present(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+}
+
+/// By hand, since nothing that is no string may spoil the rest.
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Record { with_caller: true }).map(Self)
+        struct Anything;
+
+        impl<'de> Visitor<'de> for Anything {
+            type Value = Field<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Field::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Field::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Field::Other)
+            }
+        }
+
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+/// The fields of a record whose fields have the types that they should: each is read on the way. Anything else is an
+/// error here, and left to the other way.
+struct Usual<'a>(Fields<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Usual<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Record { usual: true }).map(Self)
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Record { with_caller: false })
+        deserializer.deserialize_map(Record { usual: false })
     }
 }
 
 struct Record {
-    with_caller: bool,
+    usual: bool,
 }
 
 impl<'de> Visitor<'de> for Record {
@@ -122,7 +180,7 @@ impl<'de> Visitor<'de> for Record {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(key) = map.next_key()? {
-            let field = match key {
+            let text = match key {
                 Key::EventSource => &mut fields.event_source,
                 Key::EventName => &mut fields.event_name,
                 Key::EventTime => &mut fields.event_time,
@@ -131,21 +189,27 @@ impl<'de> Visitor<'de> for Record {
                 Key::RequestId => &mut fields.request_id,
                 Key::AwsRegion => &mut fields.aws_region,
                 Key::RecipientAccountId => &mut fields.recipient_account_id,
-                Key::ErrorCode => &mut fields.error_code,
                 Key::EventCategory => &mut fields.event_category,
-                Key::UserIdentity if self.with_caller => {
+                Key::UserIdentity if self.usual => {
                     fields.caller = map.next_value()?;
                     continue;
                 }
-                Key::UserIdentity => &mut fields.user_identity,
-                Key::RequestParameters => &mut fields.request_parameters,
-                Key::ResponseElements => &mut fields.response_elements,
+                Key::ErrorCode | Key::UserIdentity | Key::RequestParameters | Key::ResponseElements => {
+                    let value = Some(map.next_value()?);
+                    match key {
+                        Key::ErrorCode => fields.error_code = value,
+                        Key::UserIdentity => fields.user_identity = value,
+                        Key::RequestParameters => fields.request_parameters = value,
+                        _ => fields.response_elements = value,
+                    }
+                    continue;
+                }
                 Key::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             };
-            *field = Some(map.next_value()?);
+            *text = if self.usual { map.next_value()? } else { Field::of(map.next_value()?) };
         }
         Ok(fields)
     }
@@ -164,23 +228,17 @@ impl Deref for Text<'_> {
     }
 }
 
-/// The string that `raw` is, if it is a string and not empty.
-pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let Text(text) = serde_json::from_str(raw?.get()).ok()?;
-    (!text.is_empty()).then_some(text)
-}
-
 /// What `raw` holds, read as `T`; nothing where it is absent, null or of another shape.
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str::<Option<T>>(raw?.get()).ok()?
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a record. Where it is one of few that were sifted out, its caller is nearly always asked for, and is
-    /// read on the way; where that is of a strange shape, which spoils nothing but what depends on it, it is left for
-    /// later.
+    /// The fields of a record. Where it is one of few that were sifted out, nearly all of them are asked for, its caller
+    /// too, and read on the way. Where one is of a strange shape, which spoils nothing but what depends on it, they are
+    /// read when they are asked for.
     pub(super) fn of(record: &'a str, sifted: bool) -> serde_json::Result<Self> {
-        if sifted && let Ok(WithCaller(fields)) = serde_json::from_str(record) {
+        if sifted && let Ok(Usual(fields)) = serde_json::from_str(record) {
             return Ok(fields);
         }
         serde_json::from_str(record)
@@ -188,9 +246,11 @@ impl<'a> Fields<'a> {
 
     /// The error code of a failed call. One that is no string is a failure all the same.
     pub(super) fn failure(&self) -> Option<Cow<'a, str>> {
-        match self.error_code?.get() {
-            "null" | "\"\"" => None,
-            other => Some(text(self.error_code).unwrap_or(Cow::Borrowed(other))),
+        let raw = self.error_code?;
+        match (raw.get(), Field::of(raw)) {
+            ("null" | "\"\"", _) => None,
+            (_, Field::Text(code)) => Some(code),
+            (other, _) => Some(Cow::Borrowed(other)),
         }
     }
 
@@ -207,7 +267,7 @@ impl<'a> Fields<'a> {
 
     /// When the request completed.
     pub(super) fn time(&self) -> Option<Timestamp> {
-        *self.time.get_or_init(|| Timestamp::parse(&text(self.event_time)?))
+        *self.time.get_or_init(|| Timestamp::parse(self.event_time.text()?))
     }
 
     /// The account and region that the record was delivered for, where it names both.
@@ -216,32 +276,32 @@ impl<'a> Fields<'a> {
     }
 
     fn region(&self) -> Option<Region> {
-        let text = text(self.aws_region)?;
+        let text = self.aws_region.text()?;
         match self.known {
             Some(known) if known.region.as_str() == text => Some(known.region.clone()),
-            _ => Region::new(&text).ok(),
+            _ => Region::new(text).ok(),
         }
     }
 
     /// The account that the record was delivered to.
     pub(super) fn recipient(&self) -> Option<AccountId> {
-        AccountId::new(&text(self.recipient_account_id)?).ok()
+        AccountId::new(self.recipient_account_id.text()?).ok()
     }
 
     /// The observation of `kind` that this record is, for an instance of `account`, or what the record lacks for it.
     pub(super) fn observe(&self, account: Option<AccountId>, kind: Kind) -> Result<Observation, &'static str> {
         let time = self.time().ok_or("no eventTime")?;
-        let event_id = text(self.event_id).and_then(|t| EventId::new(&t).ok()).ok_or("no eventID")?;
+        let event_id = self.event_id.text().and_then(|t| EventId::new(t).ok()).ok_or("no eventID")?;
         let region = self.region().ok_or("no awsRegion")?;
         let account = account.ok_or("no recipientAccountId")?;
-        let shared = text(self.shared_event_id).and_then(|t| EventId::new(&t).ok());
+        let shared = self.shared_event_id.text().and_then(|t| EventId::new(t).ok());
         Ok(Observation {
             identity: shared.unwrap_or_else(|| event_id.clone()),
             own_copy: self.recipient() == Some(account),
             event_id,
             time,
             source: Source { account, region },
-            request_id: text(self.request_id).and_then(|t| RequestId::new(&t).ok()),
+            request_id: self.request_id.text().and_then(|t| RequestId::new(t).ok()),
             kind,
         })
     }
@@ -275,13 +335,11 @@ impl Identification {
     #[must_use]
     pub fn of(record: &[u8]) -> Option<Self> {
         let fields: Fields<'_> = serde_json::from_slice(record).ok()?;
-        let category = text(fields.event_category);
+        let category = fields.event_category.text();
+        let others = [&fields.event_source, &fields.event_name, &fields.event_time, &fields.event_id];
         Some(Self {
-            insight: category.as_deref() == Some("Insight"),
-            record: [fields.event_source, fields.event_name, fields.event_time, fields.event_id, fields.user_identity]
-                .iter()
-                .any(Option::is_some)
-                || category.is_some(),
+            insight: category == Some("Insight"),
+            record: others.into_iter().any(Field::is_present) || fields.user_identity.is_some() || category.is_some(),
         })
     }
 }

@@ -376,20 +376,12 @@ impl<'a> Scanner<'a> {
     /// One record, delimited: counted, timed, and parsed if it can mean something.
     #[inline]
     fn record(&mut self, text: &[u8], object: &Object) {
-        let record = || text.get(object.start..object.end).unwrap_or_default();
         if !self.begun || self.origin.exact || self.origin.first.is_none() {
             return self.record_of_some_source(text, object);
         }
         self.origin.last = Some((object.start, object.end));
         let time = match self.filter.sift(text, object) {
-            Sifted::Candidate => {
-                let Reading { time, source, decoded } = decode::read_from(record(), self.origin.first.as_ref());
-                self.origin.mixed |= source.is_some() && source != self.origin.first;
-                if self.keep(decoded, time) {
-                    self.note_alike(time);
-                }
-                return;
-            }
+            Sifted::Candidate => return self.candidate(text, object),
             Sifted::Nothing(time) => time.and_then(|text| self.clock.read(text)),
         };
         if !self.asked.everything() && !time.is_some_and(|time| self.asked.holds(time)) {
@@ -400,6 +392,17 @@ impl<'a> Scanner<'a> {
         self.note_alike(time);
     }
 
+    /// A record to be parsed, of a file whose records come from one account and region.
+    #[inline(never)]
+    fn candidate(&mut self, text: &[u8], object: &Object) {
+        let record = text.get(object.start..object.end).unwrap_or_default();
+        let Reading { time, source, decoded } = decode::read_from(record, self.origin.first.as_ref());
+        self.origin.mixed |= source.is_some() && source != self.origin.first;
+        if self.keep(decoded, time) {
+            self.note_alike(time);
+        }
+    }
+
     #[inline]
     fn note_alike(&mut self, time: Option<Timestamp>) {
         if let Some(time) = time {
@@ -408,6 +411,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A record that is asked whose it is.
+    #[inline(never)]
     fn record_of_some_source(&mut self, text: &[u8], object: &Object) {
         let record = text.get(object.start..object.end).unwrap_or_default();
         let (source, insight) = self.place(record);
@@ -592,7 +596,10 @@ fn next_key(text: &[u8], at: usize, after_value: bool) -> Member<'_> {
         Some(b'"') => {}
         Some(_) => return Member::Broken,
     }
-    let Some(end) = string_end(text, at) else { return Member::More };
+    let plain = plain_key(text, at);
+    let Some(end) = plain.map_or_else(|| string_end(text, at), |key| Some(at + key.len() + 2)) else {
+        return Member::More;
+    };
     let colon = skip_blank(text, end);
     match text.get(colon) {
         None => return Member::More,
@@ -603,14 +610,18 @@ fn next_key(text: &[u8], at: usize, after_value: bool) -> Member<'_> {
     if value >= text.len() {
         return Member::More;
     }
-    let key: Option<Cow<'_, str>> = text.get(at..end).and_then(|key| {
-        let plain = key.get(1..key.len() - 1).filter(|key| !key.contains(&b'\\'));
-        match plain {
-            Some(plain) => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
-            None => serde_json::from_slice(key).ok().map(Cow::Owned),
-        }
-    });
+    let key: Option<Cow<'_, str>> = match plain {
+        Some(plain) => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+        None => text.get(at..end).and_then(|key| serde_json::from_slice(key).ok()).map(Cow::Owned),
+    };
     key.map_or(Member::Broken, |key| Member::Value(key, value))
+}
+
+/// The key that begins at `at`, if it has no escape, as nearly all.
+fn plain_key(text: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = text.get(at + 1..)?;
+    let key = rest.get(..memchr::memchr(b'"', rest)?)?;
+    memchr::memchr(b'\\', key).is_none().then_some(key)
 }
 
 fn blank(text: &[u8], at: usize) -> bool {

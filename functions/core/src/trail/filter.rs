@@ -1,6 +1,7 @@
 //! Which records can mean something: told by their `eventName`, without parsing them.
 
-use memchr::memmem::Finder;
+use memchr::arch::all::packedpair::HeuristicFrequencyRank;
+use memchr::memmem::{Finder, FinderBuilder};
 
 use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern, may_concern};
 
@@ -13,6 +14,16 @@ pub(super) struct Filter {
     escaped_ascii: Finder<'static>,
 }
 
+/// How common bytes are in records: of the role's name, these are the rarest by far. What the searcher takes for common
+/// otherwise, digits and colons above all, is counted on prose.
+struct InRecords;
+
+impl HeuristicFrequencyRank for InRecords {
+    fn rank(&self, byte: u8) -> u8 {
+        if matches!(byte, b'f' | b'w') { 0 } else { u8::MAX }
+    }
+}
+
 /// What became of a record.
 pub(super) enum Sifted<'t> {
     /// It is to be parsed.
@@ -23,24 +34,33 @@ pub(super) enum Sifted<'t> {
 
 impl Filter {
     pub(super) fn new() -> Self {
-        Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
+        let role = FinderBuilder::new().build_forward_with_ranker(InRecords, INFRASTRUCTURE_ROLE);
+        Self { role, escaped_ascii: Finder::new(r"\u00") }
     }
 
     /// Sifts a record of `text`.
     #[inline]
     pub(super) fn sift<'t>(&self, text: &'t [u8], object: &Object) -> Sifted<'t> {
-        if object.unicode_escapes && text.get(object.start..object.end).is_some_and(|record| self.hides_a_name(record))
-        {
-            return Sifted::Candidate;
+        let named = object.name.is_some_and(|at| may_concern_at(text, at));
+        if (named || object.unicode_escapes) && self.matters(text, object) {
+            Sifted::Candidate
+        } else {
+            Sifted::Nothing(object.time.and_then(|at| time_at(text, at)))
         }
-        let candidate = match object.name.map_or(Concern::None, |at| concern_at(text, at)) {
+    }
+
+    /// Whether a record is to be parsed, whose name begins like one that can mean something, or that has escapes.
+    #[inline(never)]
+    fn matters(&self, text: &[u8], object: &Object) -> bool {
+        let Some(record) = text.get(object.start..object.end) else { return false };
+        if object.unicode_escapes && self.hides_a_name(record) {
+            return true;
+        }
+        match object.name.and_then(|at| string_at(text, at)).map_or(Concern::None, concern) {
             Concern::Always => true,
-            Concern::WithRole => {
-                text.get(object.start..object.end).is_some_and(|record| self.role.find(record).is_some())
-            }
+            Concern::WithRole => self.role.find(record).is_some(),
             Concern::None => false,
-        };
-        if candidate { Sifted::Candidate } else { Sifted::Nothing(object.time.and_then(|at| time_at(text, at))) }
+        }
     }
 
     /// Whether an escape stands for a character that a key, a name or a time is written with.
@@ -54,13 +74,14 @@ impl Filter {
     }
 }
 
-/// Whether the name that begins at `at` is one that can mean something.
+/// Whether the name that begins at `at` may be one that can mean something: nearly every name is of another call, which
+/// its first letters tell.
 #[inline]
-fn concern_at(text: &[u8], at: usize) -> Concern {
-    // Nearly every name is of another call, which its first letters tell before its end is looked for.
+fn may_concern_at(text: &[u8], at: usize) -> bool {
     match text.get(at..).and_then(<[u8]>::first_chunk::<5>) {
-        Some([b'"', letters @ ..]) if !may_concern(*letters) => Concern::None,
-        _ => string_at(text, at).map_or(Concern::None, concern),
+        Some([b'"', letters @ ..]) => may_concern(*letters),
+        // White space stands before it, or it is shorter than all of them.
+        _ => true,
     }
 }
 

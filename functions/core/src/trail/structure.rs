@@ -18,7 +18,7 @@ use vector::{BLOCK, Masks, Vector, WINDOW};
 /// How far the loop over uneventful blocks looks: at two blocks, and at the two behind them.
 const AHEAD: usize = 3 * BLOCK + WINDOW;
 /// How many blocks are marked before they are looked at.
-const MARKS: usize = 32;
+const MARKS: usize = 64;
 
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +101,14 @@ struct Place {
 }
 
 /// Blocks in which an object may end or a key stand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Marks {
     places: [Mark; MARKS],
     /// How many of them may be used.
     room: usize,
     used: usize,
     /// Which of them have an escape that may hide any text, one bit for each.
-    unicode_escapes: u32,
+    unicode_escapes: u64,
 }
 
 /// Two blocks, of which the second may be empty.
@@ -158,7 +158,7 @@ fn records_with<V: Vector>(
     skim: impl Fn(&[u8], Place, &mut Marks) -> Place,
 ) -> Stopped {
     // Where the list is short, what lies behind it is passed in vain: at first only a little is passed at once.
-    let mut marks = Marks { room: 4, ..Marks::default() };
+    let mut marks = Marks { room: 4, places: [Mark::default(); MARKS], used: 0, unicode_escapes: 0 };
     let mut way = Way::new(text, start);
     let mut object = Object { start, ..Object::default() };
     while way.place.at < text.len() {
@@ -172,12 +172,12 @@ fn records_with<V: Vector>(
         {
             let unicode_escapes;
             (*mark, unicode_escapes) = way.block::<V>([b'{', b'}']);
-            marks.unicode_escapes |= u32::from(unicode_escapes) << marks.used;
+            marks.unicode_escapes |= u64::from(unicode_escapes) << marks.used;
             marks.used += 1;
         }
         for (mark, place) in marks.places.iter().zip(0..marks.used) {
             let windows = way.windows(mark.at);
-            let keys = both([V::keys(part::<0, _>(windows)), V::keys(part::<BLOCK, _>(windows))]);
+            let keys = [V::keys(part::<0, _>(windows)), V::keys(part::<BLOCK, _>(windows))];
             let unicode_escapes = marks.unicode_escapes >> place & 1 == 1;
             if let Some(end) = object.pass(text, mark, keys, unicode_escapes, &mut take) {
                 return Stopped::Behind(end);
@@ -211,7 +211,7 @@ fn skim<V: Vector>(text: &[u8], from: Place, marks: &mut Marks) -> Place {
                 if escaped != 0 {
                     break;
                 }
-                marks.unicode_escapes |= u32::from(unicode) << used;
+                marks.unicode_escapes |= u64::from(unicode) << used;
                 matters |= unicode;
             }
             mark.at = text.len() - rest.len();
@@ -268,6 +268,12 @@ fn part<const AT: usize, const N: usize>(ahead: &[u8; N]) -> &[u8; WINDOW] {
 #[inline(always)]
 fn all_if_last(bits: u64) -> u64 {
     (bits.cast_signed() >> 63).cast_unsigned()
+}
+
+/// The bits below the `count`th; all of them if there are no more.
+#[inline(always)]
+fn all_below(count: usize) -> u64 {
+    u32::try_from(count).ok().and_then(|count| 1_u64.checked_shl(count)).map_or(u64::MAX, |bit| bit - 1)
 }
 
 #[inline(always)]
@@ -334,34 +340,36 @@ impl Object {
         &mut self,
         text: &[u8],
         mark: &Mark,
-        mut keys: u128,
+        keys: [u64; 2],
         unicode_escapes: bool,
         take: &mut impl FnMut(&Self) -> bool,
     ) -> Option<usize> {
         self.unicode_escapes |= unicode_escapes;
+        let [mut first, mut second] = keys;
         if mark.lowest <= 0 {
             for end in mark.ends() {
-                self.note(text, mark, &mut keys, end);
+                let before = [all_below(end), all_below(end.saturating_sub(BLOCK))];
+                self.note(text, mark, 0, first & before[0]);
+                self.note(text, mark, 1, second & before[1]);
+                [first, second] = [first & !before[0], second & !before[1]];
                 self.end = mark.at + end;
                 let next = if take(self) { next_object(text, self.end) } else { None };
                 let Some(start) = next else { return Some(self.end) };
                 *self = Self { start, unicode_escapes, ..Self::default() };
             }
         }
-        self.note(text, mark, &mut keys, 2 * BLOCK);
+        self.note(text, mark, 0, first);
+        self.note(text, mark, 1, second);
         None
     }
 
-    /// Notes where the values of the keys before `end` stand that are keys of the object itself.
+    /// Notes where the values of these keys of a half stand, as far as they are keys of the object itself.
     #[inline(always)]
-    fn note(&mut self, text: &[u8], mark: &Mark, keys: &mut u128, end: usize) {
-        loop {
-            let offset = keys.trailing_zeros() as usize;
-            if offset >= end {
-                break;
-            }
-            *keys &= *keys - 1;
-            let behind = text.get(mark.at + offset..).unwrap_or_default();
+    fn note(&mut self, text: &[u8], mark: &Mark, half: usize, mut keys: u64) {
+        while keys != 0 {
+            let offset = keys.trailing_zeros();
+            keys &= keys - 1;
+            let behind = text.get(mark.at + half * BLOCK + offset as usize..).unwrap_or_default();
             let Some((&[b'"', v0, v1, v2, v3, v4, v5, v6, v7, b'e', b'"'], rest)) = behind.split_first_chunk() else {
                 continue;
             };
@@ -376,7 +384,7 @@ impl Object {
             };
             // A value that reads like a key has no colon behind it.
             let colon = skip_blank(rest, 0);
-            if rest.get(colon) == Some(&b':') && mark.begins_at_the_top(offset) {
+            if rest.get(colon) == Some(&b':') && mark.begins_at_the_top(half, offset) {
                 *value = Some(text.len() - rest.len() + colon + 1);
             }
         }
@@ -421,10 +429,10 @@ impl Mark {
 
     /// Whether a string begins at a bit of a half, in the object itself and nothing that is in it.
     #[inline(always)]
-    fn begins_at_the_top(&self, offset: usize) -> bool {
+    fn begins_at_the_top(&self, half: usize, offset: u32) -> bool {
         let [first, second] = self.masks;
-        let (masks, above) = if offset < BLOCK { (first, 0) } else { (second, first.deeper()) };
-        let bit = 1 << (offset % BLOCK);
+        let (masks, above) = if half == 0 { (first, 0) } else { (second, first.deeper()) };
+        let bit = 1 << offset;
         let before = Masks { braces: masks.braces & (bit - 1), ..masks };
         masks.quotes_or_opens & masks.parity & bit != 0 && self.depth + above + before.deeper() == 1
     }
