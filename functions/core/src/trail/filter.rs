@@ -1,7 +1,6 @@
 //! Which records can mean something: told by their `eventName`, without parsing them.
 
-use memchr::arch::all::packedpair::HeuristicFrequencyRank;
-use memchr::memmem::{Finder, FinderBuilder};
+use memchr::memmem::Finder;
 
 use crate::decode::{Concern, INFRASTRUCTURE_ROLE, concern, may_concern};
 
@@ -14,16 +13,6 @@ pub(super) struct Filter {
     escaped_ascii: Finder<'static>,
 }
 
-/// How common bytes are in records: of the role's name, these are the rarest by far. What the searcher takes for common
-/// otherwise, digits and colons above all, is counted on prose.
-struct InRecords;
-
-impl HeuristicFrequencyRank for InRecords {
-    fn rank(&self, byte: u8) -> u8 {
-        if matches!(byte, b'f' | b'w') { 0 } else { u8::MAX }
-    }
-}
-
 /// What became of a record.
 pub(super) enum Sifted<'t> {
     /// It is to be parsed.
@@ -34,12 +23,12 @@ pub(super) enum Sifted<'t> {
 
 impl Filter {
     pub(super) fn new() -> Self {
-        let role = FinderBuilder::new().build_forward_with_ranker(InRecords, INFRASTRUCTURE_ROLE);
-        Self { role, escaped_ascii: Finder::new(r"\u00") }
+        Self { role: Finder::new(INFRASTRUCTURE_ROLE), escaped_ascii: Finder::new(r"\u00") }
     }
 
     /// Sifts a record of `text`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "called for every record; what it seldom comes to is a call of its own")]
+    #[inline(always)]
     pub(super) fn sift<'t>(&self, text: &'t [u8], object: &Object) -> Sifted<'t> {
         let named = object.name.is_some_and(|at| may_concern_at(text, at));
         if (named || object.unicode_escapes) && self.matters(text, object) {
