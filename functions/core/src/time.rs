@@ -116,11 +116,19 @@ pub fn join_span(into: &mut Option<TimeSpan>, span: TimeSpan) {
 }
 
 /// Reads many times of one day, each written like `2026-05-18T06:16:59Z`, at the cost of its time of day.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct DayClock {
     /// The day as it is written, as numbers.
     day: (u64, u16),
     midnight: i64,
+}
+
+impl Default for DayClock {
+    /// One that knows a day already, so that no text is taken for the day that it has not seen.
+    fn default() -> Self {
+        let day = (u64::from_le_bytes(*b"1970-01-"), u16::from_le_bytes(*b"01"));
+        Self { day, midnight: 0 }
+    }
 }
 
 impl DayClock {
@@ -218,6 +226,15 @@ mod tests {
         for second in 0..86_400 {
             let text = (midnight + SignedDuration::from_secs(second)).to_string();
             assert_eq!(clock.read(text.as_bytes()), Some(Timestamp(midnight.0 + second)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_new_clock_reads_as_the_library_reads() {
+        for day in ["1970-01-01", "1970-01-02", "\0\0\0\0\0\0\0\0\0\0", "\u{7ff}\u{7ff}\u{7ff}\u{7ff}\u{7ff}"] {
+            let text = format!("{day}T06:16:59Z");
+            assert_eq!(text.len(), 20);
+            assert_eq!(DayClock::default().read(text.as_bytes()), Timestamp::parse(&text), "{}", text.escape_debug());
         }
     }
 

@@ -924,14 +924,56 @@ fn a_caller_of_any_shape_is_read_on_the_way_as_it_would_be_by_itself() {
         texts.push(usual.replacen('{', &format!(r#"{{"userIdentity":{caller},"#), 1));
         texts.push(format!(r#"{},"userIdentity":{caller}}}"#, &usual[..usual.len() - 1]));
     }
+    assert_read_on_the_way_as_by_themselves(&texts);
+}
+
+#[test]
+fn a_field_of_any_shape_is_read_on_the_way_as_it_would_be_by_itself() {
+    let usual = sighting();
+    let strings = usual.as_object().expect("an object").iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
+    let mut texts = vec![usual.to_string()];
+    for (key, value) in strings.chain([(&"sharedEventID".to_owned(), "shared"), (&"errorCode".to_owned(), "Denied")]) {
+        for shape in [
+            "null",
+            "true",
+            "-5",
+            "1e999",
+            "\"\"",
+            "[]",
+            r#"["Decrypt"]"#,
+            r#"{"a":[1e999,null]}"#,
+            r#""\ud800""#,
+            r#""\u00e9\u0020""#,
+            r#""two\nlines""#,
+            "\"a tab\t\"",
+            "nul",
+            r#""open"#,
+            value,
+            &json!(value).to_string(),
+            &format!(r#""\u{:04x}{}""#, u32::from(value.as_bytes()[0]), &value[1..]),
+        ] {
+            let mut other = usual.clone();
+            other[key] = json!("PLACE");
+            texts.push(other.to_string().replace("\"PLACE\"", shape));
+            // Of two, the last counts.
+            texts.push(usual.to_string().replacen('{', &format!(r#"{{"{key}":{shape},"#), 1));
+            texts.push(format!(r#"{},"{key}":{shape}}}"#, &usual.to_string()[..usual.to_string().len() - 1]));
+        }
+    }
+    assert!(texts.len() > 300);
+    assert_read_on_the_way_as_by_themselves(&texts);
+}
+
+/// Records that were sifted out of a file are read on the way; those that come alone, when they are asked for.
+fn assert_read_on_the_way_as_by_themselves(texts: &[String]) {
+    let known = read(texts[0].as_bytes()).source.expect("a source");
     let mut observed = 0;
-    for text in &texts {
-        let by_itself = serde_json::from_str::<Fields<'_>>(text).map(|fields| decode_fields(&fields));
-        let decoded = decode(text.as_bytes());
-        observed += usize::from(matches!(decoded, Decoded::Observed(_)));
-        match by_itself {
-            Ok(expected) => assert_eq!(decoded, expected, "{text}"),
-            Err(_) => assert!(matches!(decoded, Decoded::Malformed { .. }), "{text}"),
+    for text in texts {
+        let by_itself = read(text.as_bytes());
+        assert_eq!(read_from(text.as_bytes(), Some(&known)), by_itself, "{text}");
+        observed += usize::from(matches!(by_itself.decoded, Decoded::Observed(_)));
+        if serde_json::from_str::<Value>(text).is_err() && serde_json::from_str::<Fields<'_>>(text).is_err() {
+            assert!(matches!(by_itself.decoded, Decoded::Malformed { .. }), "{text}");
         }
     }
     assert!((20..texts.len() - 10).contains(&observed), "{observed} of {}", texts.len());
