@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use exposure_stand_in::gzip;
 use exposure_tests::{account, analysis, analyze, differences, sample, truth};
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ fn a_trail_without_decrypts_is_blind_and_says_so_loudly() {
         if !file.to_string_lossy().contains("/CloudTrail/") {
             continue;
         }
-        let text = unpack(&fs::read(file).expect("a file"));
+        let text = gzip::unpack(&fs::read(file).expect("a file")).expect("gzip");
         let mut log: Value = serde_json::from_slice(&text).expect("JSON");
         let records = log["Records"].as_array_mut().expect("records");
         records.retain(|record| record["eventName"] != "Decrypt");
@@ -136,11 +137,4 @@ fn a_trail_without_decrypts_is_blind_and_says_so_loudly() {
     let found = analysis(&sample(), folder.path(), &[]);
     assert_eq!(found["coverage"]["blind"], true);
     assert_eq!(found["coverage"]["baseline_seen"], 0);
-}
-
-fn unpack(packed: &[u8]) -> Vec<u8> {
-    let mut text = vec![0; 4 << 20];
-    let size = libdeflater::Decompressor::new().gzip_decompress(packed, &mut text).expect("gzip");
-    text.truncate(size);
-    text
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use exposure_stand_in::gzip;
 use exposure_tests::sample;
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -24,15 +25,6 @@ fn nameless(line: &str) -> String {
     let mut line: Value = serde_json::from_str(line).expect("JSON");
     line["instance_id"] = Value::Null;
     line.to_string()
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let level = libdeflater::CompressionLvl::new(6).expect("a level");
-    let mut compressor = libdeflater::Compressor::new(level);
-    let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
-    let size = compressor.gzip_compress(text.as_bytes(), &mut packed).expect("room");
-    packed.truncate(size);
-    packed
 }
 
 /// `aws logs filter-log-events`, with the instance in the stream's name alone.
@@ -108,7 +100,7 @@ fn exported(folder: &Path) {
         let stream = folder.join("exportedlogs/5b2c1a/").join(instance(&line));
         fs::create_dir_all(&stream).expect("a folder");
         let count = fs::read_dir(&stream).expect("a folder").count();
-        let packed = gzip(&format!("2026-05-11T23:04:11.123Z {}\n", nameless(&line)));
+        let packed = gzip::pack(format!("2026-05-11T23:04:11.123Z {}\n", nameless(&line)).as_bytes());
         fs::write(stream.join(format!("{count:06}.gz")), packed).expect("written");
     }
     fs::write(folder.join("aws-logs-write-test"), "Permission Check Successful").expect("written");
@@ -129,7 +121,7 @@ fn every_shape_gives_the_same_answer() {
         ("marked", format!("\u{feff}{}", lines().join("\n"))),
     ];
     for (shape, text) in shapes {
-        for (name, bytes) in [("plain", text.clone().into_bytes()), ("gzip", gzip(&text))] {
+        for (name, bytes) in [("plain", text.clone().into_bytes()), ("gzip", gzip::pack(text.as_bytes()))] {
             let path = folder.path().join(format!("{shape}-{name}"));
             fs::write(&path, bytes).expect("written");
             same(&expected, &verification(&sample(), &path, &[]), &format!("{shape}, {name}"));
@@ -200,7 +192,7 @@ fn broken_lines_are_counted_and_named_and_spoil_nothing_else() {
 fn files_that_cannot_be_read_are_named_and_none_of_their_lines_count() {
     let folder = tempdir().expect("a folder");
     let text = lines().join("\n");
-    let packed = gzip(&text);
+    let packed = gzip::pack(text.as_bytes());
     let document = filtered();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("written");
     write("good.jsonl", text.as_bytes());

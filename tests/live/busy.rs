@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use exposure_stand_in::gzip;
 use serde_json::{Value, json};
 
 use crate::account::ACCOUNT;
@@ -24,11 +25,7 @@ pub(crate) fn decrypts(account: &Path, (from, to): (i64, i64), per_minute: i64) 
         let minute = time(end).strftime("%Y%m%dT%H%MZ");
         let name = format!("{ACCOUNT}_CloudTrail_{REGION}_{minute}_busybusybusybusy.json.gz");
         let text = json!({ "Records": records }).to_string();
-        let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::fastest());
-        let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
-        let size = compressor.gzip_compress(text.as_bytes(), &mut packed).expect("it fits");
-        packed.truncate(size);
-        std::fs::write(folder.join(name), packed).expect("written");
+        std::fs::write(folder.join(name), gzip::pack(text.as_bytes())).expect("written");
     }
 }
 

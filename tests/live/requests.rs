@@ -18,7 +18,7 @@ use exposure_core::ids::{AccountId, InstanceId, Region, Source};
 use exposure_core::ledger::Ledger;
 use exposure_core::lifecycle::LifecycleState;
 use exposure_core::time::Timestamp;
-use exposure_stand_in::{Quota, RequestLine};
+use exposure_stand_in::{Quota, RequestLine, gzip};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep_until};
@@ -62,10 +62,7 @@ fn variables(stage: &Stage, requests: usize) -> Vec<(&'static str, String)> {
 /// What the function remembers of lookups in the home region.
 fn remembered(stage: &Stage) -> Value {
     let packed = std::fs::read(stage.state()).expect("a state");
-    let size = u32::from_le_bytes(*packed.last_chunk().expect("a length"));
-    let mut text = vec![0; usize::try_from(size).expect("a length")];
-    libdeflater::Decompressor::new().gzip_decompress(&packed, &mut text).expect("a state");
-    let all: Value = serde_json::from_slice(&text).expect("JSON");
+    let all: Value = serde_json::from_slice(&gzip::unpack(&packed).expect("gzip")).expect("JSON");
     let places = all["places"].as_array().expect("places");
     places.iter().find(|place| place["region"] == REGION).expect("the region")["memory"]["lookup"].clone()
 }

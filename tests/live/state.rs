@@ -1,5 +1,6 @@
 //! What the function remembers, read as any JSON would be.
 
+use exposure_stand_in::gzip;
 use serde_json::Value;
 
 use crate::account::Stage;
@@ -15,10 +16,7 @@ pub(crate) fn variables(stage: &Stage, source: &str) -> Vec<(&'static str, Strin
 /// The state in S3.
 pub(crate) fn remembered(stage: &Stage) -> Value {
     let packed = stage.stand_in.object("state", "state.json.gz").expect("a state");
-    let size = packed.last_chunk::<4>().map(|size| u32::from_le_bytes(*size)).expect("a size");
-    let mut text = vec![0; usize::try_from(size).expect("a size")];
-    libdeflater::Decompressor::new().gzip_decompress(&packed, &mut text).expect("gzip");
-    serde_json::from_slice(&text).expect("JSON")
+    serde_json::from_slice(&gzip::unpack(&packed).expect("gzip")).expect("JSON")
 }
 
 /// What records say in the ledger, and what was counted of it: by instance its sightings, causes and transitions, and its

@@ -1,4 +1,4 @@
-//! Packing and unpacking of gzip.
+//! Packing and unpacking of gzip, for the stand-in and the tests around it.
 
 use std::io;
 
@@ -8,7 +8,10 @@ use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor};
 const LARGEST: usize = 512 << 20;
 
 /// Unpacks one member.
-pub(crate) fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// If it is none, or larger than half a gibibyte.
+pub fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
     let tail = packed.len().checked_sub(4).and_then(|at| packed.get(at..)).and_then(|tail| tail.try_into().ok());
     let said = tail.map_or(0, u32::from_le_bytes);
     let mut size = usize::try_from(said).unwrap_or(0).clamp(64, LARGEST);
@@ -26,7 +29,8 @@ pub(crate) fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Packs a text.
-pub(crate) fn pack(text: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn pack(text: &[u8]) -> Vec<u8> {
     let mut compressor = Compressor::new(CompressionLvl::fastest());
     let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
     let length = compressor.gzip_compress(text, &mut packed).unwrap_or(0);

@@ -44,7 +44,7 @@ mod extras;
 mod faults;
 mod fleet;
 mod gate;
-mod gzip;
+pub mod gzip;
 mod http;
 mod hub;
 mod launch;

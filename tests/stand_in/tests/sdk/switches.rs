@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
-use exposure_stand_in::{StandIn, Switches};
+use exposure_stand_in::{StandIn, Switches, gzip};
 use serde_json::{Value, json};
 
 use super::cloudtrail::{all, by_name};
@@ -172,7 +172,5 @@ async fn log_files_follow_the_switches() {
 }
 
 fn unpacked(packed: &[u8]) -> String {
-    let mut text = vec![0; 64 << 20];
-    let length = libdeflater::Decompressor::new().gzip_decompress(packed, &mut text).expect("is gzip");
-    String::from_utf8_lossy(&text[..length]).into_owned()
+    String::from_utf8(gzip::unpack(packed).expect("gzip")).expect("UTF-8")
 }
