@@ -170,6 +170,13 @@ struct Record {
     usual: bool,
 }
 
+impl Record {
+    /// What stands under a key that should have a string.
+    fn text<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Field<'de>, A::Error> {
+        if self.usual { map.next_value() } else { map.next_value().map(Field::of) }
+    }
+}
+
 impl<'de> Visitor<'de> for Record {
     type Value = Fields<'de>;
 
@@ -180,36 +187,25 @@ impl<'de> Visitor<'de> for Record {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(key) = map.next_key()? {
-            let text = match key {
-                Key::EventSource => &mut fields.event_source,
-                Key::EventName => &mut fields.event_name,
-                Key::EventTime => &mut fields.event_time,
-                Key::EventId => &mut fields.event_id,
-                Key::SharedEventId => &mut fields.shared_event_id,
-                Key::RequestId => &mut fields.request_id,
-                Key::AwsRegion => &mut fields.aws_region,
-                Key::RecipientAccountId => &mut fields.recipient_account_id,
-                Key::EventCategory => &mut fields.event_category,
-                Key::UserIdentity if self.usual => {
-                    fields.caller = map.next_value()?;
-                    continue;
-                }
-                Key::ErrorCode | Key::UserIdentity | Key::RequestParameters | Key::ResponseElements => {
-                    let value = Some(map.next_value()?);
-                    match key {
-                        Key::ErrorCode => fields.error_code = value,
-                        Key::UserIdentity => fields.user_identity = value,
-                        Key::RequestParameters => fields.request_parameters = value,
-                        _ => fields.response_elements = value,
-                    }
-                    continue;
-                }
+            match key {
+                Key::EventSource => fields.event_source = self.text(&mut map)?,
+                Key::EventName => fields.event_name = self.text(&mut map)?,
+                Key::EventTime => fields.event_time = self.text(&mut map)?,
+                Key::EventId => fields.event_id = self.text(&mut map)?,
+                Key::SharedEventId => fields.shared_event_id = self.text(&mut map)?,
+                Key::RequestId => fields.request_id = self.text(&mut map)?,
+                Key::AwsRegion => fields.aws_region = self.text(&mut map)?,
+                Key::RecipientAccountId => fields.recipient_account_id = self.text(&mut map)?,
+                Key::EventCategory => fields.event_category = self.text(&mut map)?,
+                Key::ErrorCode => fields.error_code = Some(map.next_value()?),
+                Key::UserIdentity if self.usual => fields.caller = map.next_value()?,
+                Key::UserIdentity => fields.user_identity = Some(map.next_value()?),
+                Key::RequestParameters => fields.request_parameters = Some(map.next_value()?),
+                Key::ResponseElements => fields.response_elements = Some(map.next_value()?),
                 Key::Other => {
                     map.next_value::<IgnoredAny>()?;
-                    continue;
                 }
-            };
-            *text = if self.usual { map.next_value()? } else { Field::of(map.next_value()?) };
+            }
         }
         Ok(fields)
     }

@@ -972,7 +972,7 @@ fn assert_read_on_the_way_as_by_themselves(texts: &[String]) {
         let by_itself = read(text.as_bytes());
         assert_eq!(read_from(text.as_bytes(), Some(&known)), by_itself, "{text}");
         observed += usize::from(matches!(by_itself.decoded, Decoded::Observed(_)));
-        if serde_json::from_str::<Value>(text).is_err() && serde_json::from_str::<Fields<'_>>(text).is_err() {
+        if serde_json::from_str::<Fields<'_>>(text).is_err() {
             assert!(matches!(by_itself.decoded, Decoded::Malformed { .. }), "{text}");
         }
     }

@@ -111,6 +111,8 @@ struct Marks {
     unicode_escapes: u64,
 }
 
+const _: () = assert!(MARKS <= 64, "a bit for each mark");
+
 /// Two blocks, of which the second may be empty.
 #[derive(Debug, Default, Clone, Copy)]
 struct Mark {

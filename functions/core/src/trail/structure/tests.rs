@@ -246,6 +246,22 @@ fn more_objects_than_there_is_room_for_marks_are_all_taken() {
 }
 
 #[test]
+fn an_escape_is_noted_whatever_the_place_of_its_mark() {
+    let one = |text: &str| format!(r#"{{"eventTime":1,"a":"{}{text}","eventName":2}},"#, "x".repeat(300));
+    for escaped in 0..150 {
+        let objects: String = (0..150).map(|at| one(if at == escaped { r"\u0041" } else { "yyyyyy" })).collect();
+        let text = format!("{objects}{{}}]");
+        for set in InstructionSet::available() {
+            let (objects, _) = list(set, text.as_bytes(), 0);
+            assert!(objects[escaped].unicode_escapes, "{set:?}: {escaped}");
+            // What shares a block with it may be suspected too.
+            let others = objects.iter().filter(|object| object.unicode_escapes).count();
+            assert!(others <= 2, "{set:?}: {escaped}: {others}");
+        }
+    }
+}
+
+#[test]
 fn this_machine_has_more_than_the_portable_way_or_says_so() {
     assert!(InstructionSet::available().contains(&InstructionSet::detect()));
 }
